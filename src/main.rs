@@ -1,0 +1,3 @@
+//! The `eart` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Integration tests: one binary, one file a command or a promise.
