@@ -11,3 +11,4 @@ pub mod id;
 pub mod manifest;
 pub mod path;
 pub mod progress;
+pub mod store;

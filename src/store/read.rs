@@ -1,0 +1,243 @@
+//! Reading chunks back, each checked against its id.
+//!
+//! Packs are read, never mapped, so memory stays flat in their size. A reader keeps the frames it
+//! decoded last: files of one folder lie in few frames.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::disk::{self, Folder};
+use crate::id::{ChunkId, PackId};
+
+use super::frame::{Codec, Decoder, MAX_RAW};
+use super::pack::{ChunkRow, Footer, FrameRow};
+use super::segment::Location;
+use super::{Error, Index, Result, pack_name};
+
+/// Decoded frames a reader keeps, at about 1 MiB each.
+const FRAMES: usize = 12;
+/// Open packs that readers share.
+const FILES: usize = 64;
+
+/// Reads chunks of a store; one a thread, see [`Reader::fork`].
+pub struct Reader {
+    shared: Arc<Shared>,
+    decoder: Decoder,
+    frames: Vec<Decoded>,
+    next: usize,
+    stored: Vec<u8>,
+    raw: Vec<u8>,
+}
+
+struct Shared {
+    folder: Folder,
+    index: RwLock<Arc<Index>>,
+    files: Mutex<HashMap<PackId, Arc<File>>>,
+}
+
+struct Decoded {
+    pack: PackId,
+    offset: u32,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(folder: Folder, index: Arc<Index>) -> Self {
+        Self::over(Arc::new(Shared {
+            folder,
+            index: RwLock::new(index),
+            files: Mutex::new(HashMap::new()),
+        }))
+    }
+
+    fn over(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            decoder: Decoder::new(),
+            frames: Vec::new(),
+            next: 0,
+            stored: Vec::new(),
+            raw: Vec::new(),
+        }
+    }
+
+    /// A reader for another thread; open packs and the index are shared with it.
+    pub fn fork(&self) -> Self {
+        Self::over(self.shared.clone())
+    }
+
+    /// The index this reader looks things up in.
+    pub fn index(&self) -> Arc<Index> {
+        self.shared.index.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The bytes of a chunk, checked against its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`] when no pack has it, [`Error::Damaged`] when a pack has other bytes in
+    /// its place.
+    pub fn chunk(&mut self, id: &ChunkId) -> Result<&[u8]> {
+        let place = match self.find(&self.index(), id) {
+            // gc moved it since the index was read; a second look finds where to.
+            Err(e) if e.is_gone() => {
+                let fresh = Arc::new(Index::load(&self.shared.folder)?);
+                *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+                self.find(&fresh, id)?
+            }
+            other => other?,
+        };
+        Ok(match place {
+            Held::Frame { slot, from, to } => &self.frames[slot].bytes[from..to],
+            Held::Raw => &self.raw,
+        })
+    }
+
+    /// Loads a chunk from the first of its places that has it whole.
+    fn find(&mut self, index: &Index, id: &ChunkId) -> Result<Held> {
+        let mut failure = Error::Missing(*id);
+        for place in index.places(id) {
+            match self.load(id, &place) {
+                Ok(held) => return Ok(held),
+                Err(e) => failure = e,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Brings a chunk into memory and checks it.
+    fn load(&mut self, id: &ChunkId, place: &Location) -> Result<Held> {
+        let damaged = |reason: &str| Error::Damaged { pack: place.pack, reason: reason.into() };
+        let (from, len) = (place.offset as usize, place.len as usize);
+        let to = from + len;
+        let frame = &place.frame;
+        if to > frame.raw as usize || frame.raw.max(frame.stored) as usize > MAX_RAW {
+            return Err(damaged("the index points outside a frame"));
+        }
+        let held = if place.frame.codec == Codec::Raw {
+            let at = u64::from(place.frame.offset) + u64::from(place.offset);
+            read_at(&self.shared, place.pack, at, len, &mut self.raw)?;
+            Held::Raw
+        } else {
+            Held::Frame { slot: self.frame(place.pack, &place.frame)?, from, to }
+        };
+        let bytes = match &held {
+            Held::Frame { slot, from, to } => &self.frames[*slot].bytes[*from..*to],
+            Held::Raw => &self.raw,
+        };
+        if ChunkId::of(bytes) != *id {
+            return Err(damaged("a chunk has other bytes than its id says"));
+        }
+        Ok(held)
+    }
+
+    /// The slot that holds a decoded frame, after decoding it if need be.
+    fn frame(&mut self, pack: PackId, row: &FrameRow) -> Result<usize> {
+        let held = |f: &Decoded| f.pack == pack && f.offset == row.offset;
+        if let Some(slot) = self.frames.iter().position(held) {
+            return Ok(slot);
+        }
+        read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
+        let mut bytes = if self.frames.len() < FRAMES {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.frames[self.next].bytes)
+        };
+        let decoded = self.decoder.decode(row.codec, &self.stored, row.raw as usize, &mut bytes);
+        let slot = self.next;
+        // What is half decoded must not be taken for the frame.
+        let offset = if decoded.is_ok() { row.offset } else { 0 };
+        let frame = Decoded { pack, offset, bytes };
+        if slot < self.frames.len() {
+            self.frames[slot] = frame;
+        } else {
+            self.frames.push(frame);
+        }
+        self.next = (slot + 1) % FRAMES;
+        decoded.map_err(|reason| Error::Damaged { pack, reason: reason.into() })?;
+        Ok(slot)
+    }
+
+    /// The stored bytes of a frame, as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the pack cannot be read.
+    pub fn stored(&mut self, pack: PackId, row: &FrameRow) -> Result<&[u8]> {
+        read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
+        Ok(&self.stored)
+    }
+
+    /// Reads every byte of a pack's frames and returns the chunks that are not what their ids say,
+    /// each once, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When the pack cannot be read.
+    pub fn check(&mut self, pack: PackId, footer: &Footer) -> Result<Vec<ChunkId>> {
+        let mut rows: Vec<&ChunkRow> = footer.chunks.iter().collect();
+        rows.sort_unstable_by_key(|r| (r.frame, r.offset));
+        let mut bad = Vec::new();
+        for same in rows.chunk_by(|a, b| a.frame == b.frame) {
+            let Some(row) = same.first().and_then(|r| footer.frames.get(r.frame as usize)) else {
+                continue;
+            };
+            read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
+            let raw = row.raw as usize;
+            let whole = self.decoder.decode(row.codec, &self.stored, raw, &mut self.raw).is_ok();
+            bad.extend(same.iter().filter_map(|r| {
+                let bytes = self.raw.get(r.offset as usize..r.offset as usize + r.len as usize);
+                let good = whole && bytes.is_some_and(|b| ChunkId::of(b) == r.id);
+                (!good).then_some(r.id)
+            }));
+        }
+        bad.sort_unstable();
+        Ok(bad)
+    }
+}
+
+enum Held {
+    Frame { slot: usize, from: usize, to: usize },
+    Raw,
+}
+
+/// Reads `len` bytes of a pack into `out`. The length is checked against the file before memory
+/// is set aside for it.
+fn read_at(shared: &Shared, pack: PackId, at: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
+    let file = open(shared, pack)?;
+    let on = |e| disk::Error::new("read", shared.folder.path(pack_name(pack)), e);
+    out.clear();
+    out.resize(len, 0);
+    match file.read_exact_at(out, at) {
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(Error::Damaged { pack, reason: "it is cut off".into() })
+        }
+        other => Ok(other.map_err(on)?),
+    }
+}
+
+fn open(shared: &Shared, pack: PackId) -> Result<Arc<File>> {
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(file) = files.get(&pack) {
+        return Ok(file.clone());
+    }
+    let file = Arc::new(shared.folder.open(pack_name(pack))?);
+    if files.len() >= FILES {
+        files.clear();
+    }
+    files.insert(pack, file.clone());
+    Ok(file)
+}
+
+impl Error {
+    /// Whether the index was older than the packs.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Missing(_) => true,
+            Self::Disk(e) => e.is_not_found(),
+            _ => false,
+        }
+    }
+}
