@@ -1,0 +1,348 @@
+//! `add`: files into the open draft.
+//!
+//! Walk, compare with what is known, read what is new, store its chunks, then change the draft in
+//! one short step. Several adds may run at once, even on one draft.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::ingest::{Job, Taken, ingest};
+use super::roots::{agree, roots};
+use super::{Error, Repo, Result};
+use crate::artifact::ArtifactType;
+use crate::id::FileId;
+use crate::manifest::{
+    ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged,
+};
+use crate::path::RelPath;
+use crate::progress::{Monitor, Problem};
+use crate::store::{Compression, Written};
+use crate::work::classify::Detected;
+use crate::work::stat;
+use crate::work::walk::{Filter, Found, FoundKind, Root, walk};
+
+/// What to add, and how.
+pub struct AddOptions<'a> {
+    /// Files and folders as they were named, relative to `cwd`.
+    pub paths: Vec<PathBuf>,
+    /// The folder the user is in.
+    pub cwd: PathBuf,
+    /// Where the one path goes in the run, if not where it lies.
+    pub target: Option<RelPath>,
+    /// Name of the draft.
+    pub draft: String,
+    /// Patterns of what to leave out, in gitignore's syntax.
+    pub excludes: Vec<String>,
+    /// The artifact type that the user gives these files.
+    pub declared: Option<ArtifactType>,
+    /// Files larger than this many bytes are refused.
+    pub max_size: Option<u64>,
+    /// How to compress what is of a type.
+    pub compression: &'a (dyn Fn(ArtifactType) -> Option<i32> + Sync),
+}
+
+/// What an add did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Added {
+    /// Files that were taken.
+    pub files: u64,
+    /// Their length in bytes.
+    pub bytes: u64,
+    /// Files among them that were known to be unchanged, and not read.
+    pub unchanged: u64,
+    /// Entries that left the draft because they are gone from the folders.
+    pub removed: u64,
+    /// Bytes that the store grew by.
+    pub new_bytes: u64,
+}
+
+impl Repo {
+    /// Stages files. Problems with single files go to the monitor.
+    ///
+    /// # Errors
+    ///
+    /// When a named path does not exist, two sources claim one path, or the store cannot be
+    /// written. The draft is then as it was.
+    pub fn add(&self, options: &AddOptions<'_>, monitor: &dyn Monitor) -> Result<Added> {
+        let roots = roots(&options.paths, &options.cwd, &self.work, options.target.as_ref())?;
+        let _share = self.share()?;
+        let filter = Filter::default()
+            .exclude(&self.work, &options.excludes)
+            .map_err(|e| Error::user(format!("Could not use an exclude pattern: {e}")))?
+            .skip(self.folder.root());
+        let clock = stat::now();
+        monitor.begin("Looking", None);
+        let found = walk(&roots, &filter, monitor)
+            .map_err(|(path, source)| Error::Source { path, source })?;
+        monitor.end();
+        if monitor.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let known = Known::load(self, &options.draft)?;
+        let mut plan = Plan::new(found, &known, &roots, options, monitor)?;
+        let written = self.read(&mut plan, options, clock, monitor)?;
+        let mut added = plan.added;
+        added.new_bytes = written.stored;
+        let (parts, lists) = plan.staged(options.declared, roots.len());
+
+        let _lock = self.lock_drafts()?;
+        let mut draft = self.draft(&options.draft)?.unwrap_or_else(|| Draft::new(self.clock.now()));
+        claim(&mut draft, &roots)?;
+        for (root, staged) in roots.iter().zip(parts) {
+            let at = root.at.as_ref();
+            let here = |e: &&Entry| at.is_none_or(|at| e.path.is_within(at));
+            let gone = |e: &&Entry| staged.binary_search_by(|(s, _)| s.path.cmp(&e.path)).is_err();
+            added.removed += draft.entries().iter().filter(here).filter(gone).count() as u64;
+            draft.replace_within(at, staged, lists.clone())?;
+        }
+        draft.new_bytes += written.stored;
+        self.save_draft(&options.draft, &draft)?;
+        self.store.tidy()?;
+        Ok(added)
+    }
+
+    /// Reads what is not known into the store.
+    fn read(
+        &self,
+        plan: &mut Plan,
+        options: &AddOptions<'_>,
+        clock: i128,
+        monitor: &dyn Monitor,
+    ) -> Result<Written> {
+        if plan.jobs.is_empty() {
+            return Ok(Written::default());
+        }
+        let policy = |detected: &Detected| {
+            let artifact = options.declared.unwrap_or(detected.artifact);
+            match (options.compression)(artifact) {
+                None => Compression::None,
+                Some(level) if packed(detected) => Compression::Doubtful(level),
+                Some(level) => Compression::Zstd(level),
+            }
+        };
+        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.size).sum()));
+        let writer = self.store.writer()?;
+        let taken = ingest(&plan.jobs, &writer, &policy, monitor)?;
+        let written = writer.finish()?;
+        monitor.end();
+        plan.settle(taken, clock);
+        Ok(written)
+    }
+}
+
+/// Whether content of this type is compressed already, as far as its type tells.
+fn packed(detected: &Detected) -> bool {
+    let Some(kind) = detected.content_type else { return false };
+    let text_image = kind == "image/svg+xml" || kind == "image/bmp";
+    (kind.starts_with("image/") && !text_image)
+        || kind.starts_with("video/")
+        || kind.starts_with("font/woff")
+        || matches!(kind, "application/zip" | "application/gzip" | "application/zstd")
+}
+
+/// What is known of files without reading them: the draft, and the last run with what `stat` said
+/// of its files when they were read.
+pub(super) struct Known {
+    draft: Option<Draft>,
+    last: Option<(Manifest, Vec<Entry>, Last)>,
+}
+
+impl Known {
+    pub(super) fn load(repo: &Repo, name: &str) -> Result<Self> {
+        let draft = repo.draft(name)?;
+        let last = repo.last(name).and_then(|last| {
+            // A run that gc removed, or a record that fits no run, only costs reading the files.
+            let manifest = repo.manifest(last.run).ok()?;
+            let entries = manifest.entries().collect::<Result<Vec<_>, _>>().ok()?;
+            (entries.len() == last.fingerprints.len()).then_some((manifest, entries, last))
+        });
+        Ok(Self { draft, last })
+    }
+
+    /// The entry of a file that still has its fingerprint.
+    pub(super) fn find(&self, path: &RelPath, print: Fingerprint) -> Option<&Entry> {
+        let same = |found: Option<Fingerprint>| found == Some(print);
+        if let Some((entry, found)) = self.draft.as_ref().and_then(|d| d.get(path))
+            && same(found)
+        {
+            return Some(entry);
+        }
+        let (_, entries, last) = self.last.as_ref()?;
+        let at = entries.binary_search_by(|e| e.path.cmp(path)).ok()?;
+        same(last.fingerprints.get(at).copied().flatten()).then(|| &entries[at])
+    }
+
+    /// The chunks of a known file of two or more.
+    pub(super) fn chunks(&self, id: FileId) -> Result<Option<ChunkList>> {
+        if let Some(list) = self.draft.as_ref().and_then(|d| d.chunks().get(&id)) {
+            return Ok(Some(list.clone()));
+        }
+        match &self.last {
+            Some((manifest, ..)) => Ok(manifest.chunk_list(id)?),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What is to become of everything that the walk found.
+struct Plan {
+    items: Vec<Item>,
+    jobs: Vec<Job>,
+    /// The chunk lists of the files that have one.
+    lists: BTreeMap<FileId, ChunkList>,
+    added: Added,
+}
+
+struct Item {
+    entry: Entry,
+    print: Option<Fingerprint>,
+    root: u32,
+    state: State,
+}
+
+enum State {
+    Ready,
+    ToRead,
+    Lost,
+}
+
+impl Plan {
+    fn new(
+        found: Vec<Found>,
+        known: &Known,
+        roots: &[Root],
+        options: &AddOptions<'_>,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        let mut plan = Self {
+            items: Vec::with_capacity(found.len()),
+            jobs: Vec::new(),
+            lists: BTreeMap::new(),
+            added: Added::default(),
+        };
+        for f in found {
+            if let (FoundKind::File, Some(max)) = (&f.kind, options.max_size)
+                && f.stat.size > max
+            {
+                let what = format!(
+                    "has {} bytes, more than the {max} that max-size allows; left out",
+                    f.stat.size
+                );
+                monitor.problem(Problem::at(&f.path, what));
+                continue;
+            }
+            plan.push(f, known, roots)?;
+        }
+        Ok(plan)
+    }
+
+    fn push(&mut self, f: Found, known: &Known, roots: &[Root]) -> Result<()> {
+        let mut entry = Entry {
+            path: f.path,
+            node: Node::Dir,
+            mode: f.stat.mode,
+            mtime: f.stat.mtime,
+            declared: None,
+            detected: ArtifactType::Custom,
+            content_type: None,
+        };
+        let (mut print, mut state) = (None, State::Ready);
+        match f.kind {
+            FoundKind::Dir => {}
+            FoundKind::Symlink(target) => entry.node = Node::Symlink { target },
+            FoundKind::File => match known.find(&entry.path, f.stat.digest()) {
+                Some(same) => {
+                    print = Some(f.stat.digest());
+                    entry.node = same.node.clone();
+                    entry.detected = same.detected;
+                    entry.content_type = same.content_type.clone();
+                    if let Node::File { id, .. } = entry.node
+                        && let Some(list) = known.chunks(id)?
+                    {
+                        self.lists.insert(id, list);
+                    }
+                    self.added.files += 1;
+                    self.added.unchanged += 1;
+                    self.added.bytes += f.stat.size;
+                }
+                None => {
+                    state = State::ToRead;
+                    let source = match roots.get(f.root as usize) {
+                        Some(root) => root.locate(entry.path.as_bytes()),
+                        None => return Ok(()),
+                    };
+                    self.jobs.push(Job { path: entry.path.clone(), source, size: f.stat.size });
+                }
+            },
+        }
+        self.items.push(Item { entry, print, root: f.root, state });
+        Ok(())
+    }
+
+    /// Fills in what reading the files gave.
+    fn settle(&mut self, taken: Vec<Option<Taken>>, clock: i128) {
+        let waiting = self.items.iter_mut().filter(|i| matches!(i.state, State::ToRead));
+        let mut names: HashMap<&'static str, Arc<str>> = HashMap::new();
+        for (item, taken) in waiting.zip(taken) {
+            let Some(taken) = taken else {
+                item.state = State::Lost;
+                continue;
+            };
+            item.state = State::Ready;
+            item.entry.node = Node::File { size: taken.size, id: taken.id };
+            item.entry.mode = taken.stat.mode;
+            item.entry.mtime = taken.stat.mtime;
+            item.entry.detected = taken.detected.artifact;
+            item.entry.content_type = taken
+                .detected
+                .content_type
+                .map(|name| names.entry(name).or_insert_with(|| name.into()).clone());
+            item.print = taken.steady.then(|| taken.stat.fingerprint(clock)).flatten();
+            self.added.files += 1;
+            self.added.bytes += taken.size;
+            if let Some(list) = taken.chunks {
+                self.lists.insert(taken.id, list);
+            }
+        }
+    }
+
+    /// The entries of each root in path order, and the chunk lists of all.
+    fn staged(
+        self,
+        declared: Option<ArtifactType>,
+        roots: usize,
+    ) -> (Vec<Vec<Staged>>, BTreeMap<FileId, ChunkList>) {
+        let mut parts: Vec<Vec<Staged>> = (0..roots).map(|_| Vec::new()).collect();
+        for item in self.items {
+            if let (State::Ready, Some(part)) = (item.state, parts.get_mut(item.root as usize)) {
+                let mut entry = item.entry;
+                entry.declared = declared.filter(|_| matches!(entry.node, Node::File { .. }));
+                part.push((entry, item.print));
+            }
+        }
+        (parts, self.lists)
+    }
+}
+
+/// Notes where the roots come from; fails when the draft has their paths from elsewhere.
+fn claim(draft: &mut Draft, roots: &[Root]) -> Result<()> {
+    let held = |s: &Source| match &s.at {
+        None => !draft.entries().is_empty(),
+        Some(at) => draft.entries().iter().any(|e| e.path.is_within(at)),
+    };
+    let mut sources: Vec<Source> = draft.sources.iter().filter(|s| held(s)).cloned().collect();
+    for root in roots {
+        for source in &sources {
+            agree(root, &Root { source: source.from.clone(), at: source.at.clone() })?;
+        }
+    }
+    for root in roots {
+        let source = Source { at: root.at.clone(), from: root.source.clone() };
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    draft.sources = sources;
+    Ok(())
+}

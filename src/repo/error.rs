@@ -1,0 +1,96 @@
+//! Everything that can go wrong with a repository, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::{disk, manifest, path, store};
+
+/// Result of a repository operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a repository operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no store here.
+    #[error("No eart store in {} or above it", .0.display())]
+    NoStore(PathBuf),
+    /// A store would be made on top of something else.
+    #[error("{} is not empty and not an eart store", .0.display())]
+    NotEmpty(PathBuf),
+    /// The store was made by a newer eart.
+    #[error("{} says format {1}, and this eart knows formats up to {}", .0.display(), super::format::VERSION)]
+    Newer(PathBuf, u64),
+    /// The store's description is damaged.
+    #[error("{} cannot be used: {1}", .0.display())]
+    BadFormat(PathBuf, String),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The chunk store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A manifest or draft.
+    #[error(transparent)]
+    Manifest(#[from] manifest::Error),
+    /// A draft's file is damaged.
+    #[error("The draft {name:?} cannot be read")]
+    Draft {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<manifest::Error>,
+    },
+    /// A path that cannot stand in a run.
+    #[error(transparent)]
+    Path(#[from] path::PathError),
+    /// A file of the user could not be read.
+    #[error("Could not read {}", path.display())]
+    Source {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The user pressed Ctrl-C, or the process was told to end.
+    #[error("Interrupted")]
+    Interrupted,
+    /// Something the user asked for makes no sense here.
+    #[error("{message}")]
+    User {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// Something wrong with what the user asked for.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::User { message: message.into(), hint: None }
+    }
+
+    /// Something wrong with what the user asked for, and what to do about it.
+    pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::User { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoStore(_) => Some("make one with `eart init`, or name one with --store".into()),
+            Self::NotEmpty(_) => Some("choose another folder for the store".into()),
+            Self::Newer(..) => Some("use a newer eart; nothing was changed".into()),
+            Self::BadFormat(..) => Some("restore the file from a copy of the store".into()),
+            Self::Disk(e) | Self::Store(store::Error::Disk(e)) => e.hint(),
+            Self::Store(store::Error::Missing(_) | store::Error::Damaged { .. }) => {
+                Some("`eart fsck --data` names what is damaged, `--repair` saves the rest".into())
+            }
+            Self::Draft { name, .. } => {
+                Some(format!("start over with `eart draft drop {name}`; runs are not affected"))
+            }
+            Self::User { hint, .. } => hint.clone(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A repository: where the pieces meet. One verb a file.
+//!
+//! Layout of the store folder (`.eart`), see docs/format.md:
+//! `format.json` `config.toml` `packs/` `index/` `runs/` `catalog/` `refs/` `drafts/` `audit.log`
+//! `tmp/`, and the lock files `gate` and `lock`.
+
+mod add;
+mod commit;
+mod draft;
+mod error;
+mod format;
+mod ingest;
+mod lock;
+mod project;
+mod roots;
+mod runs;
+
+pub use add::{AddOptions, Added};
+pub use commit::{CommitOptions, Committed};
+pub use error::{Error, Result};
+pub use format::Format;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::disk::Folder;
+use crate::store::Store;
+
+/// The store's folder inside a working folder.
+pub const STORE_DIR: &str = ".eart";
+/// The store's own configuration file.
+pub const CONFIG: &str = "config.toml";
+
+/// Where the time comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    /// The system.
+    System,
+    /// A fixed moment, for tests.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    /// The time.
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(time) => time,
+        }
+    }
+}
+
+/// An open repository.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    folder: Folder,
+    work: PathBuf,
+    store: Store,
+    format: Format,
+    clock: Clock,
+}
+
+/// What [`Repo::init`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// The store is new.
+    Created,
+    /// It was there already and is as it was.
+    Existed,
+}
+
+impl Repo {
+    /// Makes a store in `folder`, or finds that it is one already. `work` is the folder that paths
+    /// are relative to.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made, holds something else, or a store of a newer format.
+    pub fn init(folder: Folder, work: &Path) -> Result<(Self, Init)> {
+        if folder.path(format::FILE).exists() {
+            return Ok((Self::open(folder, work)?, Init::Existed));
+        }
+        let foreign = |name: &String| !OURS.contains(&name.as_str());
+        if folder.list("")?.iter().any(foreign) {
+            return Err(Error::NotEmpty(folder.root().to_owned()));
+        }
+        folder.create_dir("")?;
+        let store = Store::new(folder.clone());
+        store.create()?;
+        for dir in [runs::RUNS, "catalog", "refs/tags", "refs/pins", "drafts", crate::disk::TMP] {
+            folder.create_dir(dir)?;
+        }
+        for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock"] {
+            drop(folder.lock(file, crate::disk::LockMode::Exclusive)?);
+        }
+        // Last, because it is what makes the folder a store.
+        Format::create(&folder)?;
+        Ok((Self::open(folder, work)?, Init::Created))
+    }
+
+    /// Opens the store in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no store, or one of a newer format.
+    pub fn open(folder: Folder, work: &Path) -> Result<Self> {
+        let format = Format::read(&folder)?;
+        let store = Store::new(folder.clone());
+        Ok(Self { folder, work: work.to_owned(), store, format, clock: Clock::System })
+    }
+
+    /// Looks for a `.eart` in `start` and the folders above it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it cannot be opened.
+    pub fn discover(start: &Path) -> Result<Self> {
+        for work in start.ancestors() {
+            let root = work.join(STORE_DIR);
+            if root.join(format::FILE).exists() {
+                return Self::open(Folder::new(root), work);
+            }
+        }
+        Err(Error::NoStore(start.to_owned()))
+    }
+
+    /// The same repository with another clock; for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The folder that paths are relative to.
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// The store's folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The chunks.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The store's format.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+}
+
+/// What may lie in a folder that `init` did not finish.
+const OURS: &[&str] = &[
+    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", "config.toml",
+];

@@ -1,0 +1,124 @@
+//! From the paths a user typed to what is walked and where it goes in the run.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Error, Result};
+use crate::path::{RelPath, quote};
+use crate::work::walk::Root;
+
+/// Finds where each of `paths` lies and where it goes: below the working folder to its own path,
+/// outside of it to its base name, or to `target`.
+///
+/// # Errors
+///
+/// When a path does not exist, or two paths would go to one place in the run.
+pub(super) fn roots(
+    paths: &[PathBuf],
+    cwd: &Path,
+    work: &Path,
+    target: Option<&RelPath>,
+) -> Result<Vec<Root>> {
+    if target.is_some() && paths.len() != 1 {
+        return Err(Error::user("--as names one place, so it goes with exactly one path"));
+    }
+    let work = real(work)?;
+    let mut roots: Vec<Root> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let source = locate(&cwd.join(path))?;
+        let at = match (target, source.strip_prefix(&work)) {
+            (Some(target), _) => Some(target.clone()),
+            (None, Ok(inside)) if inside.as_os_str().is_empty() => None,
+            (None, Ok(inside)) => Some(RelPath::new(inside.as_os_str().as_bytes())?),
+            (None, Err(_)) => match source.file_name() {
+                Some(name) => Some(RelPath::new(name.as_bytes())?),
+                None => {
+                    let message = format!("{} has no name of its own", path.display());
+                    return Err(Error::hinted(message, "give it one with --as"));
+                }
+            },
+        };
+        let root = Root { source, at };
+        for other in &roots {
+            agree(&root, other)?;
+        }
+        roots.push(root);
+    }
+    // A path below another that is taken anyway is walked once.
+    let all = roots.clone();
+    roots.retain(|r| !all.iter().any(|o| o != r && below(&r.at, &o.at).is_some()));
+    roots.dedup();
+    Ok(roots)
+}
+
+/// Fails when two roots mean two files for one path of the run.
+pub(super) fn agree(a: &Root, b: &Root) -> Result<()> {
+    let (inner, outer) = if below(&a.at, &b.at).is_some() { (a, b) } else { (b, a) };
+    let Some(rest) = below(&inner.at, &outer.at) else { return Ok(()) };
+    let expected = outer.source.join(std::ffi::OsStr::from_bytes(rest));
+    let same = if rest.is_empty() { outer.source == inner.source } else { expected == inner.source };
+    if same {
+        return Ok(());
+    }
+    let place = inner.at.as_ref().map_or_else(|| "the top".into(), |p| quote(p.as_bytes()));
+    Err(Error::hinted(
+        format!(
+            "Two sources for {place} in the run: {} and {}",
+            outer.source.join(std::ffi::OsStr::from_bytes(rest)).display(),
+            inner.source.display()
+        ),
+        "give one of them another place with --as, or take the first out with `eart reset`",
+    ))
+}
+
+/// The rest of `path` below `folder`, if it lies there; `None` stands for the top.
+fn below<'a>(path: &'a Option<RelPath>, folder: &Option<RelPath>) -> Option<&'a [u8]> {
+    match (path, folder) {
+        (None, None) => Some(b""),
+        (Some(path), None) => Some(path.as_bytes()),
+        (None, Some(_)) => None,
+        (Some(path), Some(folder)) if path.is_within(folder) => {
+            let rest = &path.as_bytes()[folder.as_bytes().len()..];
+            Some(rest.strip_prefix(b"/").unwrap_or(rest))
+        }
+        _ => None,
+    }
+}
+
+fn real(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(|source| Error::Source { path: path.to_owned(), source })
+}
+
+/// The absolute path without links, but for the last component: a link that is named is taken as a
+/// link.
+fn locate(path: &Path) -> Result<PathBuf> {
+    match (path.components().next_back(), path.parent()) {
+        (Some(Component::Normal(name)), Some(parent)) => {
+            let found = real(parent)?.join(name);
+            fs::symlink_metadata(&found)
+                .map_err(|source| Error::Source { path: path.to_owned(), source })?;
+            Ok(found)
+        }
+        _ => real(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(source: &str, at: Option<&str>) -> Root {
+        Root { source: source.into(), at: at.map(|p| RelPath::new(p).unwrap()) }
+    }
+
+    #[test]
+    fn one_path_has_one_source() {
+        assert!(agree(&root("/w/a", Some("a")), &root("/w/a/b", Some("a/b"))).is_ok());
+        assert!(agree(&root("/w", None), &root("/w/a/b", Some("a/b"))).is_ok());
+        assert!(agree(&root("/w/a", Some("a")), &root("/x/b", Some("b"))).is_ok());
+        assert!(agree(&root("/w/a", Some("a")), &root("/x/a", Some("a"))).is_err());
+        assert!(agree(&root("/x/a/b", Some("a/b")), &root("/w", None)).is_err());
+        assert!(agree(&root("/x", None), &root("/y", None)).is_err());
+    }
+}

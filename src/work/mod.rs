@@ -1,0 +1,5 @@
+//! The user's files: walk them, tell what they are, read them, write them back.
+
+pub mod read;
+pub mod stat;
+pub mod walk;

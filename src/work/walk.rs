@@ -1,0 +1,344 @@
+//! Walks the user's files: every file counts, hidden and git-ignored ones too.
+//!
+//! Folders are read in parallel and the result is sorted by path. Only `.git` and `.eart` below a
+//! root, the store itself, and what `.eartignore` files and excludes name are left out. Special
+//! files and unreadable folders are reported and passed over.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::io::Errno;
+
+use super::stat::Stat;
+use crate::path::{RelPath, quote};
+use crate::progress::{Monitor, Problem};
+
+/// File of patterns, in gitignore's syntax, for what not to take.
+pub const IGNORE_FILE: &str = ".eartignore";
+
+/// A file or folder to take, and where it goes in the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Where it is; absolute.
+    pub source: PathBuf,
+    /// Where it goes; `None` is the top of the run.
+    pub at: Option<RelPath>,
+}
+
+/// Something the walk found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it goes in the run.
+    pub path: RelPath,
+    /// What it is.
+    pub kind: FoundKind,
+    /// What `stat` said of it.
+    pub stat: Stat,
+    /// Which of the walked roots it belongs to.
+    pub root: u32,
+}
+
+impl Root {
+    /// Where something that goes to `path` in the run lies on disk.
+    pub fn locate(&self, path: &[u8]) -> PathBuf {
+        let below = match &self.at {
+            None => path,
+            Some(at) => path.get(at.as_bytes().len() + 1..).unwrap_or_default(),
+        };
+        if below.is_empty() {
+            return self.source.clone();
+        }
+        self.source.join(OsStr::from_bytes(below))
+    }
+}
+
+/// What a found path is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link and its text.
+    Symlink(Box<[u8]>),
+}
+
+/// What to leave out of a walk.
+#[derive(Debug, Default)]
+pub struct Filter {
+    excludes: Option<Arc<Layer>>,
+    skip: Option<(u64, u64)>,
+}
+
+impl Filter {
+    /// Leaves out what these patterns name; gitignore's syntax, relative to `base`.
+    ///
+    /// # Errors
+    ///
+    /// The pattern that cannot be read, and why.
+    pub fn exclude(mut self, base: &Path, patterns: &[String]) -> Result<Self, String> {
+        let mut builder = GitignoreBuilder::new(base);
+        for pattern in patterns {
+            builder.add_line(None, pattern).map_err(|e| format!("{pattern}: {e}"))?;
+        }
+        let matcher = builder.build().map_err(|e| e.to_string())?;
+        self.excludes = Some(Arc::new(Layer { matcher, outer: self.excludes }));
+        Ok(self)
+    }
+
+    /// Leaves out the folder `path`, wherever the walk meets it: the store itself.
+    pub fn skip(mut self, path: &Path) -> Self {
+        self.skip = statat(CWD, path, AtFlags::empty()).ok().map(|s| (s.st_dev, s.st_ino));
+        self
+    }
+}
+
+/// Ignore patterns of one folder on top of those of the folders around it.
+#[derive(Debug)]
+struct Layer {
+    matcher: Gitignore,
+    outer: Option<Arc<Layer>>,
+}
+
+fn ignored(mut layer: Option<&Arc<Layer>>, path: &Path, is_dir: bool) -> bool {
+    while let Some(l) = layer {
+        match l.matcher.matched(path, is_dir) {
+            Match::Ignore(_) => return true,
+            Match::Whitelist(_) => return false,
+            Match::None => layer = l.outer.as_ref(),
+        }
+    }
+    false
+}
+
+/// Walks `roots` and returns what is there, sorted by path.
+///
+/// # Errors
+///
+/// When a root itself cannot be read: its path and the system's answer. What is wrong below a root
+/// goes to the monitor instead.
+pub fn walk(
+    roots: &[Root],
+    filter: &Filter,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Found>, (PathBuf, std::io::Error)> {
+    let found = Mutex::new(Vec::new());
+    for (number, root) in roots.iter().enumerate() {
+        let failed = |e: Errno| (root.source.clone(), e.into());
+        let stat = statat(CWD, &root.source, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let walker = Walker { filter, monitor, found: &found, root: number as u32 };
+        if kind == FileType::Directory {
+            let layers = filter.excludes.clone();
+            // A root that cannot be read is an error, not one problem among many.
+            drop(open_dir(&root.source).map_err(failed)?);
+            if let Some(at) = &root.at {
+                walker.keep(vec![Found {
+                    path: at.clone(),
+                    kind: FoundKind::Dir,
+                    stat: Stat::from(&stat),
+                    root: number as u32,
+                }]);
+            }
+            let at = root.at.as_ref().map_or(Vec::new(), |at| at.as_bytes().to_vec());
+            rayon::scope(|scope| walker.folder(scope, root.source.clone(), at, layers));
+        } else if let Some(at) = &root.at {
+            let mut batch = Vec::new();
+            walker.take(CWD, root.source.as_os_str(), at.clone(), &root.source, &mut batch);
+            walker.keep(batch);
+        }
+    }
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    rayon::slice::ParallelSliceMut::par_sort_unstable_by(&mut found[..], |a: &Found, b: &Found| {
+        a.path.cmp(&b.path)
+    });
+    Ok(found)
+}
+
+#[derive(Clone, Copy)]
+struct Walker<'a> {
+    filter: &'a Filter,
+    monitor: &'a dyn Monitor,
+    found: &'a Mutex<Vec<Found>>,
+    root: u32,
+}
+
+impl<'a> Walker<'a> {
+    fn keep(&self, mut batch: Vec<Found>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).append(&mut batch);
+    }
+
+    fn problem(&self, path: &Path, what: impl Into<String>) {
+        let path = quote(path.as_os_str().as_bytes());
+        self.monitor.problem(Problem { path, what: what.into() });
+    }
+
+    /// Reads the folder `source`, which goes to `at`, and sets out for its subfolders.
+    fn folder(
+        self,
+        scope: &rayon::Scope<'a>,
+        source: PathBuf,
+        at: Vec<u8>,
+        layers: Option<Arc<Layer>>,
+    ) {
+        if self.monitor.interrupted() {
+            return;
+        }
+        let unreadable = |e: Errno| format!("could not be read ({e}); left out");
+        let dir = match open_dir(&source) {
+            Ok(dir) => dir,
+            Err(e) => return self.problem(&source, unreadable(e)),
+        };
+        let names = match self.names(&dir, &source) {
+            Ok(names) => names,
+            Err(e) => return self.problem(&source, unreadable(e)),
+        };
+        let layers = self.layer(&source, &names, layers);
+        let mut batch = Vec::with_capacity(names.len());
+        for (name, kind) in names {
+            let name = OsStr::from_bytes(&name);
+            let path = source.join(name);
+            if layers.is_some() && ignored(layers.as_ref(), &path, kind == FileType::Directory) {
+                continue;
+            }
+            let mut inner = at.clone();
+            if !inner.is_empty() {
+                inner.push(b'/');
+            }
+            inner.extend_from_slice(name.as_bytes());
+            let taken = match RelPath::new(inner.clone()) {
+                Ok(inner) => self.take(&dir, name, inner, &path, &mut batch),
+                Err(e) => {
+                    self.problem(&path, format!("is left out: {e}"));
+                    false
+                }
+            };
+            if taken {
+                let layers = layers.clone();
+                scope.spawn(move |scope| self.folder(scope, path, inner, layers));
+            }
+        }
+        self.keep(batch);
+    }
+
+    /// What lies in a folder, but for what is never taken unasked.
+    fn names(&self, dir: &OwnedFd, source: &Path) -> Result<Vec<(Vec<u8>, FileType)>, Errno> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(dir)? {
+            match entry {
+                Ok(e) => match e.file_name().to_bytes() {
+                    b"." | b".." | b".git" | b".eart" => {}
+                    name => names.push((name.to_vec(), e.file_type())),
+                },
+                Err(e) => {
+                    self.problem(source, format!("could not be read to its end ({e})"));
+                    break;
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// The patterns that hold in a folder.
+    fn layer(
+        &self,
+        source: &Path,
+        names: &[(Vec<u8>, FileType)],
+        outer: Option<Arc<Layer>>,
+    ) -> Option<Arc<Layer>> {
+        if !names.iter().any(|(name, _)| name == IGNORE_FILE.as_bytes()) {
+            return outer;
+        }
+        let mut builder = GitignoreBuilder::new(source);
+        if let Some(e) = builder.add(source.join(IGNORE_FILE)) {
+            self.problem(&source.join(IGNORE_FILE), format!("has a pattern that is not used: {e}"));
+        }
+        match builder.build() {
+            Ok(matcher) => Some(Arc::new(Layer { matcher, outer })),
+            Err(_) => outer,
+        }
+    }
+
+    /// Takes one name of a folder; whether it is a folder to go into.
+    fn take(
+        &self,
+        dir: impl AsFd,
+        name: &OsStr,
+        inner: RelPath,
+        path: &Path,
+        batch: &mut Vec<Found>,
+    ) -> bool {
+        let stat = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => {
+                self.problem(path, "vanished before it was read");
+                return false;
+            }
+            Err(e) => {
+                self.problem(path, format!("could not be looked at ({e}); left out"));
+                return false;
+            }
+        };
+        if self.filter.skip == Some((stat.st_dev, stat.st_ino)) {
+            return false;
+        }
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => FoundKind::File,
+            FileType::Directory => FoundKind::Dir,
+            FileType::Symlink => match readlinkat(&dir, name, Vec::new()) {
+                Ok(target) => FoundKind::Symlink(target.into_bytes().into_boxed_slice()),
+                Err(e) => {
+                    self.problem(path, format!("could not be read ({e}); left out"));
+                    return false;
+                }
+            },
+            other => {
+                self.problem(path, format!("is {}; left out", special(other)));
+                return false;
+            }
+        };
+        let is_dir = kind == FoundKind::Dir;
+        batch.push(Found { path: inner, kind, stat: Stat::from(&stat), root: self.root });
+        is_dir
+    }
+}
+
+fn special(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "neither file, folder nor link",
+    }
+}
+
+const DIR_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a folder, however long its path is: the system takes 4,096 bytes at a time.
+pub(super) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+    match openat(CWD, path, DIR_FLAGS, Mode::empty()) {
+        Err(Errno::NAMETOOLONG) => {}
+        other => return other,
+    }
+    let mut dir: Option<OwnedFd> = None;
+    let mut stretch = PathBuf::new();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        stretch.push(part);
+        if parts.peek().is_none() || stretch.as_os_str().len() > 2048 {
+            dir = Some(match &dir {
+                None => openat(CWD, &stretch, DIR_FLAGS, Mode::empty())?,
+                Some(dir) => openat(dir, &stretch, DIR_FLAGS, Mode::empty())?,
+            });
+            stretch = PathBuf::new();
+        }
+    }
+    dir.ok_or(Errno::NOENT)
+}
