@@ -1,0 +1,307 @@
+//! A sealed run, read from its file. Touches that file only, and never changes it: any number of
+//! readers may have it open, also where nothing can be written.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use redb::{
+    AccessGuard, Builder, Range, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, TableError,
+};
+
+use super::block::Block;
+use super::canonical::ListingHasher;
+use super::chunks::decode_chunks;
+use super::codec::Reader;
+use super::entry::{ChunkList, Entry, Node};
+use super::image::{Checked, check};
+use super::meta::RunMeta;
+use super::summary::Summary;
+use super::tables::{CHUNKS, ENTRIES, KEY_RUN, KEY_SUMMARY, META};
+use super::{Error, Result};
+use crate::id::{FileId, RunId};
+use crate::path::RelPath;
+
+/// Bytes of a run's file that redb may keep in memory.
+const CACHE: usize = 4 * 1024 * 1024;
+
+type Bytes = &'static [u8];
+
+/// A sealed run. Its whole file was checked when it was opened.
+pub struct Manifest {
+    run: RunId,
+    path: PathBuf,
+    meta: RunMeta,
+    summary: Summary,
+    entries: Option<ReadOnlyTable<Bytes, Bytes>>,
+    chunks: Option<ReadOnlyTable<&'static [u8; 32], Bytes>>,
+    // Behind the tables that are read from it.
+    _db: ReadOnlyDatabase,
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Manifest").field(&self.run).finish()
+    }
+}
+
+/// Wraps what went wrong while the file of a run was read.
+struct Place<'a>(RunId, &'a Path);
+
+impl Place<'_> {
+    fn damaged(&self, reason: &'static str) -> Error {
+        Error::Damaged { run: self.0, path: self.1.to_owned(), reason }
+    }
+
+    fn error(&self, source: impl Into<redb::Error>) -> Error {
+        let source: Box<dyn std::error::Error + Send + Sync> = match source.into() {
+            redb::Error::Io(e) => e.into(),
+            e => e.into(),
+        };
+        self.read(source)
+    }
+
+    fn read(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        Error::Read { run: self.0, path: self.1.to_owned(), source }
+    }
+}
+
+impl Manifest {
+    /// Opens the file of a run after checking every byte of it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is not there (see [`Error::is_not_found`]), cannot be read, is damaged,
+    /// belongs to another run than `run`, or is of a newer format.
+    pub fn open(path: &Path, run: RunId) -> Result<Self> {
+        let at = Place(run, path);
+        let file = File::open(path).map_err(|e| at.read(e.into()))?;
+        match check(file, run).map_err(|e| at.read(e.into()))? {
+            Checked::Whole => {}
+            Checked::Damaged(reason) => return Err(at.damaged(reason)),
+            Checked::Newer(version) => {
+                return Err(Error::Version {
+                    what: "run's file",
+                    version: version.into(),
+                    known: 1,
+                });
+            }
+        }
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE);
+        let db = builder.open_read_only(path).map_err(|e| at.error(e))?;
+        let read = db.begin_read().map_err(|e| at.error(e))?;
+        let facts = read.open_table(META).map_err(|e| at.error(e))?;
+        let fact = |key| match facts.get(key) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(at.damaged("it lacks its metadata")),
+            Err(e) => Err(at.error(e)),
+        };
+        let row = fact(KEY_RUN)?;
+        let mut reader = Reader::new("run metadata", row.value());
+        let meta = RunMeta::decode(&mut reader).and_then(|meta| reader.end().map(|()| meta));
+        let meta = meta.map_err(|e| at.read(e.into()))?;
+        let summary = Summary::decode(fact(KEY_SUMMARY)?.value());
+        let summary = summary.map_err(|e| at.read(e.into()))?;
+        let entries = present(read.open_table(ENTRIES)).map_err(|e| at.error(e))?;
+        let chunks = present(read.open_table(CHUNKS)).map_err(|e| at.error(e))?;
+        let path = path.to_owned();
+        Ok(Self { run, path, meta, summary, entries, chunks, _db: db })
+    }
+
+    fn at(&self) -> Place<'_> {
+        Place(self.run, &self.path)
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> RunId {
+        self.run
+    }
+
+    /// What is known of the run besides its files.
+    pub fn meta(&self) -> &RunMeta {
+        &self.meta
+    }
+
+    /// What the run amounts to.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// All entries in path order, a block of them in memory at a time.
+    pub fn entries(&self) -> Entries<'_> {
+        self.blocks_from(b"", None)
+    }
+
+    /// The entry at `folder` and all below it, in path order; nothing when there is none. Reads
+    /// only the blocks that hold some of them.
+    pub fn entries_within(&self, folder: &RelPath) -> Entries<'_> {
+        let prefix = [folder.as_bytes(), b"/"].concat();
+        let mut entries = self.blocks_from(&prefix.clone(), Some(prefix));
+        match self.get(folder) {
+            Ok(first) => entries.first = first,
+            Err(e) => entries.failed = Some(e),
+        }
+        entries
+    }
+
+    /// The entry at a path. Reads one block.
+    ///
+    /// # Errors
+    ///
+    /// When the block cannot be read.
+    pub fn get(&self, path: &RelPath) -> Result<Option<Entry>> {
+        let Some(table) = &self.entries else { return Ok(None) };
+        let mut blocks =
+            table.range::<&[u8]>(..=path.as_bytes()).map_err(|e| self.at().error(e))?;
+        let Some(row) = blocks.next_back() else { return Ok(None) };
+        let (_, block) = row.map_err(|e| self.at().error(e))?;
+        let mut entries = self.block(&block)?;
+        let found = entries.binary_search_by(|entry| entry.path.cmp(path)).ok();
+        Ok(found.map(|place| entries.swap_remove(place)))
+    }
+
+    /// The chunks of a file of the run; `None` when it has fewer than two, or is not in the run.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub fn chunk_list(&self, id: FileId) -> Result<Option<ChunkList>> {
+        let Some(table) = &self.chunks else { return Ok(None) };
+        match table.get(id.as_bytes()).map_err(|e| self.at().error(e))? {
+            Some(list) => {
+                decode_chunks(list.value()).map(Some).map_err(|e| self.at().read(e.into()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Every chunk list of the run, by ascending file id.
+    pub fn chunk_lists(&self) -> impl Iterator<Item = Result<(FileId, ChunkList)>> + '_ {
+        let (rows, failed) = match self.chunks.as_ref().map(|table| table.range::<&[u8; 32]>(..)) {
+            Some(Ok(rows)) => (Some(rows), None),
+            Some(Err(e)) => (None, Some(Err(self.at().error(e)))),
+            None => (None, None),
+        };
+        let rows = rows.into_iter().flatten().map(|row| {
+            let (id, list) = row.map_err(|e| self.at().error(e))?;
+            let list = decode_chunks(list.value()).map_err(|e| self.at().read(e.into()))?;
+            Ok((FileId::from_bytes(*id.value()), list))
+        });
+        failed.into_iter().chain(rows)
+    }
+
+    /// Reads everything and checks that it is what the run's id was made from, and that what is
+    /// derived agrees with it.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read or does not agree.
+    pub fn verify(&self) -> Result<()> {
+        let mut hasher = ListingHasher::new(&self.meta).map_err(|e| self.at().read(e.into()))?;
+        let mut entries = Vec::new();
+        for entry in self.entries() {
+            let entry = entry?;
+            hasher.push(&entry).map_err(|e| self.at().read(e.into()))?;
+            if let (Node::File { size, id }, Some(_)) = (&entry.node, &self.chunks)
+                && let Some(list) = self.chunk_list(*id)?
+                && list.iter().map(|chunk| u64::from(chunk.len)).sum::<u64>() != *size
+            {
+                return Err(self.at().damaged("a chunk list does not add up to its file"));
+            }
+            entries.push(entry);
+        }
+        if hasher.finish() != self.run {
+            return Err(self.at().damaged("its contents have another id"));
+        }
+        if Summary::of(&entries, self.summary.new_bytes) != self.summary {
+            return Err(self.at().damaged("its summary is not that of its entries"));
+        }
+        Ok(())
+    }
+
+    fn block(&self, stored: &AccessGuard<'_, Bytes>) -> Result<Vec<Entry>> {
+        Block::decode(stored.value()).map_err(|e| self.at().read(e.into()))
+    }
+
+    /// Entries from the block on that holds `start` or what follows it.
+    fn blocks_from(&self, start: &[u8], prefix: Option<Vec<u8>>) -> Entries<'_> {
+        let blocks = self.entries.as_ref().map(|table| {
+            let before = table.range::<&[u8]>(..=start)?.next_back().transpose()?;
+            match &before {
+                Some((first, _)) => table.range::<&[u8]>(first.value()..),
+                None => table.range::<&[u8]>(start..),
+            }
+        });
+        let (blocks, failed) = match blocks {
+            Some(Ok(blocks)) => (Some(blocks), None),
+            Some(Err(e)) => (None, Some(self.at().error(e))),
+            None => (None, None),
+        };
+        let block = Vec::new().into_iter();
+        Entries { manifest: self, prefix, first: None, failed, blocks, block }
+    }
+}
+
+/// A table, or `None` where it would be empty.
+fn present<T>(
+    table: std::result::Result<T, TableError>,
+) -> std::result::Result<Option<T>, TableError> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Entries of a run in path order; see [`Manifest::entries`]. Ends after an error.
+pub struct Entries<'a> {
+    manifest: &'a Manifest,
+    /// Only paths that begin with these bytes.
+    prefix: Option<Vec<u8>>,
+    first: Option<Entry>,
+    failed: Option<Error>,
+    blocks: Option<Range<'static, Bytes, Bytes>>,
+    block: std::vec::IntoIter<Entry>,
+}
+
+impl Entries<'_> {
+    fn end(&mut self, error: Option<Error>) -> Option<Result<Entry>> {
+        self.blocks = None;
+        self.block = Vec::new().into_iter();
+        error.map(Err)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failed.take() {
+            return self.end(Some(error));
+        }
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
+        loop {
+            for entry in self.block.by_ref() {
+                match &self.prefix {
+                    Some(prefix) if !entry.path.as_bytes().starts_with(prefix) => {
+                        if entry.path.as_bytes() > &prefix[..] {
+                            return self.end(None);
+                        }
+                    }
+                    _ => return Some(Ok(entry)),
+                }
+            }
+            let row = self.blocks.as_mut()?.next()?;
+            let block = match row {
+                Ok((_, block)) => self.manifest.block(&block),
+                Err(e) => Err(self.manifest.at().error(e)),
+            };
+            match block {
+                Ok(entries) => self.block = entries.into_iter(),
+                Err(e) => return self.end(Some(e)),
+            }
+        }
+    }
+}
