@@ -242,6 +242,18 @@ impl Folder {
         temp.keep(name)
     }
 
+    /// Writes a small file that can be made again from others: renamed into place, not synced. Its
+    /// reader must notice bytes that a crash kept from the disk.
+    ///
+    /// # Errors
+    ///
+    /// When a step fails.
+    pub fn write_derived(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        let mut temp = self.temp()?;
+        temp.append(bytes)?;
+        temp.rename(name.as_ref())
+    }
+
     /// Appends to a log file and syncs it.
     ///
     /// # Errors
@@ -392,9 +404,12 @@ impl Temp {
     /// # Errors
     ///
     /// When a step fails; the file is then removed again.
-    pub fn place(mut self, name: impl AsRef<Path>) -> Result<()> {
-        let name = name.as_ref();
+    pub fn place(self, name: impl AsRef<Path>) -> Result<()> {
         self.sync()?;
+        self.rename(name.as_ref())
+    }
+
+    fn rename(mut self, name: &Path) -> Result<()> {
         let target = self.folder.path(name);
         fs::rename(&self.path, &target).map_err(Error::on("rename a file to", &target))?;
         self.kept = true;

@@ -7,7 +7,7 @@ use super::{Error, Result};
 
 /// Appends an unsigned integer: seven bits a byte, lowest first, the high bit set on all but the
 /// last byte (LEB128).
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -16,40 +16,40 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed integer, folded so that small magnitudes are short: 0, -1, 1, -2, ...
-pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
+pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
 /// Appends bytes behind their length.
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Takes a format apart from its front. Whatever it is given, it answers with a value or with an
 /// error that names the format; it allocates nothing.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     what: &'static str,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// A reader of these bytes; `what` names the format in errors ("entry block").
-    pub(super) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { what, rest: bytes }
     }
 
     /// An error of this format.
-    pub(super) fn error(&self, reason: impl Into<Cow<'static, str>>) -> Error {
+    pub(crate) fn error(&self, reason: impl Into<Cow<'static, str>>) -> Error {
         Error::Malformed { what: self.what, reason: reason.into() }
     }
 
     /// What was not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
             return Err(self.error("it ends too early"));
         };
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
             return Err(self.error("it ends too early"));
         };
@@ -65,12 +65,12 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8> {
+    pub(crate) fn byte(&mut self) -> Result<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// An unsigned integer; only its shortest form is taken.
-    pub(super) fn varint(&mut self) -> Result<u64> {
+    pub(crate) fn varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -89,19 +89,19 @@ impl<'a> Reader<'a> {
         Err(self.error("a number is too large"))
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64> {
+    pub(crate) fn signed(&mut self) -> Result<i64> {
         self.varint().map(|folded| (folded >> 1) as i64 ^ -((folded & 1) as i64))
     }
 
     /// An unsigned integer that fits 32 bits.
-    pub(super) fn small(&mut self) -> Result<u32> {
+    pub(crate) fn small(&mut self) -> Result<u32> {
         let value = self.varint()?;
         u32::try_from(value).map_err(|_| self.error("a number is too large"))
     }
 
     /// A number of things that take at least `each` bytes of what is left, so that room for them
     /// may be reserved.
-    pub(super) fn count(&mut self, each: usize) -> Result<usize> {
+    pub(crate) fn count(&mut self, each: usize) -> Result<usize> {
         let count = self.varint()?;
         match usize::try_from(count) {
             Ok(count) if count <= self.rest.len() / each.max(1) => Ok(count),
@@ -110,19 +110,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their length.
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8]> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8]> {
         let len = self.count(1)?;
         self.take(len)
     }
 
     /// A text behind its length.
-    pub(super) fn text(&mut self) -> Result<&'a str> {
+    pub(crate) fn text(&mut self) -> Result<&'a str> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map_err(|_| self.error("a text is not UTF-8"))
     }
 
     /// Expects these bytes next: a magic.
-    pub(super) fn magic(&mut self, magic: &[u8]) -> Result<()> {
+    pub(crate) fn magic(&mut self, magic: &[u8]) -> Result<()> {
         match self.rest.strip_prefix(magic) {
             Some(rest) => {
                 self.rest = rest;
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Expects a version that this program knows; there is one so far.
-    pub(super) fn version(&mut self, known: u64) -> Result<()> {
+    pub(crate) fn version(&mut self, known: u64) -> Result<()> {
         match self.varint()? {
             version if version == known => Ok(()),
             version => Err(Error::Version { what: self.what, version, known }),
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Expects the end.
-    pub(super) fn end(&self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.error("bytes follow its end")) }
     }
 }
@@ -150,13 +150,13 @@ impl<'a> Reader<'a> {
 const SUM: usize = 32;
 
 /// Ends a file: appends the BLAKE3-256 of everything before.
-pub(super) fn put_sum(out: &mut Vec<u8>) {
+pub(crate) fn put_sum(out: &mut Vec<u8>) {
     let sum = blake3::hash(out);
     out.extend_from_slice(sum.as_bytes());
 }
 
 /// Checks the end that [`put_sum`] wrote; returns what stands before it.
-pub(super) fn check_sum<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a [u8]> {
+pub(crate) fn check_sum<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a [u8]> {
     match bytes.split_last_chunk::<SUM>() {
         Some((body, sum)) if blake3::hash(body).as_bytes() == sum => Ok(body),
         _ => Err(Error::Malformed { what, reason: "its checksum does not match".into() }),

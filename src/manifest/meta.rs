@@ -159,7 +159,7 @@ impl RunMeta {
     }
 
     /// Appends the canonical encoding (docs/format.md, "Metadata").
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.nonce);
         out.extend_from_slice(&self.started.as_nanosecond().to_le_bytes());
         out.extend_from_slice(&self.committed.as_nanosecond().to_le_bytes());
@@ -177,7 +177,7 @@ impl RunMeta {
     }
 
     /// Reads what [`RunMeta::encode`] wrote, and checks every bound.
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
         let nonce = reader.array()?;
         let started = timestamp(reader)?;
         let committed = timestamp(reader)?;

@@ -4,7 +4,7 @@
 mod block;
 mod canonical;
 mod chunks;
-mod codec;
+pub(crate) mod codec;
 mod diff;
 mod draft;
 mod entry;

@@ -51,6 +51,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file of the user could not be written.
+    #[error("Could not write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The user pressed Ctrl-C, or the process was told to end.
     #[error("Interrupted")]
     Interrupted,

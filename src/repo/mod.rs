@@ -5,6 +5,8 @@
 //! `tmp/`, and the lock files `gate` and `lock`.
 
 mod add;
+mod catalog;
+mod checkout;
 mod commit;
 mod draft;
 mod error;
@@ -12,13 +14,22 @@ mod format;
 mod ingest;
 mod lock;
 mod project;
+mod refs;
+mod resolve;
 mod roots;
 mod runs;
+mod select;
 
 pub use add::{AddOptions, Added};
+pub use catalog::{Catalog, Hit, Record};
+pub use checkout::{CheckedOut, CheckoutOptions};
 pub use commit::{CommitOptions, Committed};
 pub use error::{Error, Result};
+pub use draft::DraftInfo;
 pub use format::Format;
+pub use refs::Refs;
+pub use resolve::{LATEST, resolve};
+pub use select::{Glob, Selection};
 
 use std::path::{Path, PathBuf};
 
@@ -91,7 +102,7 @@ impl Repo {
         for dir in [runs::RUNS, "catalog", "refs/tags", "refs/pins", "drafts", crate::disk::TMP] {
             folder.create_dir(dir)?;
         }
-        for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock"] {
+        for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock", "catalog/lock"] {
             drop(folder.lock(file, crate::disk::LockMode::Exclusive)?);
         }
         // Last, because it is what makes the folder a store.

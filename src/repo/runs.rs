@@ -24,12 +24,17 @@ impl Repo {
         Ok(names.iter().filter_map(|n| n.strip_suffix(SUFFIX)?.parse().ok()).collect())
     }
 
+    /// Where a run's manifest lies.
+    pub(super) fn run_path(&self, id: RunId) -> std::path::PathBuf {
+        self.folder.path(file(id))
+    }
+
     /// Opens a run's manifest.
     ///
     /// # Errors
     ///
     /// When it is not there or damaged.
     pub fn manifest(&self, id: RunId) -> Result<Manifest> {
-        Ok(Manifest::open(&self.folder.path(file(id)), id)?)
+        Ok(Manifest::open(&self.run_path(id), id)?)
     }
 }

@@ -1,5 +1,6 @@
 //! The user's files: walk them, tell what they are, read them, write them back.
 
 pub mod read;
+pub mod restore;
 pub mod stat;
 pub mod walk;

@@ -1,0 +1,299 @@
+//! The catalog: every run with its metadata and paths, so that lists and searches read a few
+//! files and not thousands.
+//!
+//! It is derived. The truth is which manifests lie in `runs/`: runs the catalog lacks are read from
+//! their manifests, runs it has in excess are passed over. Segments are merged geometrically as
+//! commits go by; losing them costs time only.
+
+mod segment;
+
+pub use segment::Record;
+
+use std::collections::{HashMap, HashSet};
+
+use segment::{PathRow, Segment};
+
+use super::{Repo, Result};
+use crate::artifact::ArtifactType;
+use crate::disk::LockMode;
+use crate::id::{PackId, RunId};
+use crate::manifest::Entry;
+
+const CATALOG: &str = "catalog";
+const SUFFIX: &str = ".cat";
+const LOCK: &str = "catalog/lock";
+/// So many runs without a segment are put up with before a reader writes one.
+const MISSING: usize = 8;
+/// Fewer segments than this are not worth merging.
+const SEGMENTS: usize = 8;
+
+/// All runs, newest first.
+#[derive(Debug)]
+pub struct Catalog {
+    records: Vec<Record>,
+    /// Where each segment's paths lie: its file's bytes, or its contents.
+    sources: Vec<Source>,
+    /// Runs whose manifests cannot be read, and why.
+    unreadable: Vec<(RunId, crate::manifest::Error)>,
+}
+
+#[derive(Debug)]
+struct Source {
+    runs: Vec<RunId>,
+    paths: Paths,
+}
+
+#[derive(Debug)]
+enum Paths {
+    Packed(Vec<u8>),
+    Ready(Vec<PathRow>),
+}
+
+/// A file that a search met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit<'a> {
+    /// The run that has it.
+    pub run: &'a Record,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its artifact type.
+    pub artifact: ArtifactType,
+}
+
+impl Catalog {
+    /// The runs, newest first: by commit time, then by id.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// A run's record.
+    pub fn get(&self, id: &RunId) -> Option<&Record> {
+        self.records.iter().find(|r| r.id == *id)
+    }
+
+    /// Runs whose manifest is damaged; they are in no list.
+    pub fn unreadable(&self) -> &[(RunId, crate::manifest::Error)] {
+        &self.unreadable
+    }
+
+    /// Visits every path of every run that `wants` the path, in path order within each segment.
+    ///
+    /// # Errors
+    ///
+    /// When a segment's paths are damaged; `eart fsck --repair` makes it anew.
+    pub fn search<'a>(
+        &'a self,
+        wants: impl Fn(&[u8]) -> bool,
+        mut visit: impl FnMut(&[u8], Hit<'a>),
+    ) -> Result<()> {
+        let by_id: HashMap<RunId, &Record> = self.records.iter().map(|r| (r.id, r)).collect();
+        for source in &self.sources {
+            let records: Vec<Option<&Record>> =
+                source.runs.iter().map(|id| by_id.get(id).copied()).collect();
+            let unpacked;
+            let rows = match &source.paths {
+                Paths::Ready(rows) => rows,
+                Paths::Packed(bytes) => {
+                    unpacked = Segment::decode_paths(bytes, source.runs.len())?;
+                    &unpacked
+                }
+            };
+            for (path, postings) in rows {
+                if !wants(path) {
+                    continue;
+                }
+                for p in postings {
+                    if let Some(Some(run)) = records.get(p.run as usize) {
+                        visit(path, Hit { run, size: p.size, artifact: p.artifact });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was read of a segment's file.
+struct Loaded {
+    name: String,
+    bytes: Vec<u8>,
+    records: Vec<Record>,
+    weight: u64,
+}
+
+impl Repo {
+    /// All runs.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read. Runs that are damaged are listed in
+    /// [`Catalog::unreadable`].
+    pub fn catalog(&self) -> Result<Catalog> {
+        let (loaded, _) = self.load_segments()?;
+        // Listed after the segments: a run that is committed meanwhile is seen as missing.
+        let present: HashSet<RunId> = self.run_ids()?.into_iter().collect();
+        let mut catalog = Catalog { records: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
+        let mut known = HashSet::with_capacity(present.len());
+        for segment in loaded {
+            let mut runs = Vec::with_capacity(segment.records.len());
+            for record in segment.records {
+                let fresh = present.contains(&record.id) && known.insert(record.id);
+                // A place that is passed over must still count, but names no run.
+                runs.push(if fresh { record.id } else { NOBODY });
+                if fresh {
+                    catalog.records.push(record);
+                }
+            }
+            catalog.sources.push(Source { runs, paths: Paths::Packed(segment.bytes) });
+        }
+        let mut missing = Vec::new();
+        for id in present.difference(&known) {
+            match self.read_segment(*id) {
+                Ok(Some(segment)) => missing.push(segment),
+                Ok(None) => {}
+                Err(e) => catalog.unreadable.push((*id, e)),
+            }
+        }
+        if !missing.is_empty() {
+            let persist = missing.len() > MISSING;
+            let merged = Segment::merge(missing, |_| true);
+            if persist {
+                // Only to be faster next time: a store that cannot be written is still read.
+                drop(self.write_segment(&merged));
+            }
+            let runs = merged.records.iter().map(|r| r.id).collect();
+            catalog.sources.push(Source { runs, paths: Paths::Ready(merged.paths) });
+            catalog.records.extend(merged.records);
+        }
+        catalog.records.sort_unstable_by(|a, b| {
+            b.meta.committed.cmp(&a.meta.committed).then_with(|| b.id.cmp(&a.id))
+        });
+        catalog.unreadable.sort_by_key(|(id, _)| *id);
+        Ok(catalog)
+    }
+
+    /// The segment of a run, read from its manifest; `None` when gc removed it meanwhile.
+    fn read_segment(&self, id: RunId) -> crate::manifest::Result<Option<Segment>> {
+        let manifest = match crate::manifest::Manifest::open(&self.run_path(id), id) {
+            Err(e) if e.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        let (meta, summary) = (manifest.meta().clone(), manifest.summary().clone());
+        let entries = manifest.entries().collect::<crate::manifest::Result<Vec<_>>>()?;
+        Ok(Some(Segment::of(Record { id, meta, summary }, &entries)))
+    }
+
+    /// Adds a new run and merges what has become too much. Never fails a commit: what is missing
+    /// is read from the manifest.
+    pub(super) fn catalog_add(&self, record: Record, entries: &[Entry]) {
+        let segment = Segment::of(record, entries);
+        let Ok(Some(_lock)) = self.folder.try_lock(LOCK, LockMode::Exclusive) else {
+            drop(self.write_segment(&segment));
+            return;
+        };
+        drop(self.merge_segments(segment));
+    }
+
+    fn merge_segments(&self, new: Segment) -> Result<()> {
+        let (mut loaded, damaged) = self.load_segments()?;
+        if loaded.len() < SEGMENTS {
+            return self.write_segment(&new);
+        }
+        loaded.sort_by_key(|l| l.weight);
+        let mut total = Segment::weight(1, new.paths.len() as u64 * 32);
+        let mut parts = Vec::new();
+        let mut replaced = damaged;
+        for segment in loaded {
+            if segment.weight > 2 * total {
+                break;
+            }
+            total += segment.weight;
+            let Ok(paths) = Segment::decode_paths(&segment.bytes, segment.records.len()) else {
+                replaced.push(segment.name);
+                continue;
+            };
+            replaced.push(segment.name);
+            parts.push(Segment { records: segment.records, paths });
+        }
+        parts.push(new);
+        self.write_segment(&Segment::merge(parts, |_| true))?;
+        self.remove_segments(&replaced)
+    }
+
+    /// Writes the catalog anew from the runs that there are, reading manifests only of those that
+    /// no segment has; after gc removed many, and for repair.
+    pub(super) fn catalog_rebuild(&self) -> Result<()> {
+        let _lock = self.folder.lock(LOCK, LockMode::Exclusive)?;
+        let present: HashSet<RunId> = self.run_ids()?.into_iter().collect();
+        let (loaded, mut replaced) = self.load_segments()?;
+        let mut parts = Vec::new();
+        let mut known = HashSet::new();
+        for segment in loaded {
+            if let Ok(paths) = Segment::decode_paths(&segment.bytes, segment.records.len()) {
+                known.extend(segment.records.iter().map(|r| r.id));
+                parts.push(Segment { records: segment.records, paths });
+            }
+            replaced.push(segment.name);
+        }
+        for id in present.difference(&known) {
+            parts.extend(self.read_segment(*id).ok().flatten());
+        }
+        let merged = Segment::merge(parts, |id| present.contains(id));
+        if !merged.records.is_empty() {
+            self.write_segment(&merged)?;
+        }
+        self.remove_segments(&replaced)
+    }
+
+    fn write_segment(&self, segment: &Segment) -> Result<()> {
+        let name = PackId::random().map_err(crate::store::Error::from)?;
+        let path = self.folder.path(CATALOG);
+        let bytes = segment.encode().map_err(crate::disk::Error::on("pack the catalog in", &path))?;
+        Ok(self.folder.write_derived(format!("{CATALOG}/{name}{SUFFIX}"), &bytes)?)
+    }
+
+    fn remove_segments(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.folder.remove(format!("{CATALOG}/{name}"))?;
+        }
+        Ok(())
+    }
+
+    /// The segments that can be used, and the names of those that cannot.
+    fn load_segments(&self) -> Result<(Vec<Loaded>, Vec<String>)> {
+        // A merge may remove a segment between the listing and the reading; what it wrote instead
+        // is in the next listing.
+        'again: for _ in 0..16 {
+            let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
+            for name in self.folder.list(CATALOG)? {
+                if !name.ends_with(SUFFIX) {
+                    continue;
+                }
+                let bytes = match self.folder.read(format!("{CATALOG}/{name}")) {
+                    Err(e) if e.is_not_found() => continue 'again,
+                    other => other?,
+                };
+                match Segment::decode_runs(&bytes) {
+                    Ok((records, paths_len)) => {
+                        let weight = Segment::weight(records.len(), paths_len);
+                        loaded.push(Loaded { name, bytes, records, weight });
+                    }
+                    Err(_) => damaged.push(name),
+                }
+            }
+            return Ok((loaded, damaged));
+        }
+        Ok((Vec::new(), Vec::new()))
+    }
+
+    /// Names of catalog files that cannot be used; for fsck.
+    pub(super) fn damaged_segments(&self) -> Result<Vec<String>> {
+        let (loaded, mut damaged) = self.load_segments()?;
+        let broken = |l: &Loaded| Segment::decode_paths(&l.bytes, l.records.len()).is_err();
+        damaged.extend(loaded.into_iter().filter(broken).map(|l| l.name));
+        Ok(damaged)
+    }
+}
+
+/// Stands for a run that is not there any more.
+const NOBODY: RunId = RunId::from_bytes([0; 32]);

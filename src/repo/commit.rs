@@ -1,0 +1,202 @@
+//! `commit`: seals a draft, several drafts, or the shards of one run, into a run.
+//!
+//! Order of writes: packs are on disk since `add`; then the run's file, synced and renamed; then
+//! what is derived or no longer needed. A crash before the rename leaves the draft, a crash after
+//! it leaves the run and the draft.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::catalog::Record;
+use super::{Error, Repo, Result, draft, runs};
+use crate::id::{FileId, RunId};
+use crate::manifest::{
+    ChunkList, Contents, Draft, Entry, Fingerprint, Node, RunMeta, Status, Summary, seal,
+};
+use crate::path::RelPath;
+
+/// What to commit, and what to say about it.
+#[derive(Debug, Clone, Default)]
+pub struct CommitOptions {
+    /// What happened, in words.
+    pub message: String,
+    /// Names and values to find the run by.
+    pub labels: BTreeMap<String, String>,
+    /// How the tests went.
+    pub status: Option<Status>,
+    /// The run's name; made from the time when there is none.
+    pub name: Option<String>,
+    /// The project; found from git or the folder when there is none.
+    pub project: Option<String>,
+    /// Drafts to seal; several are joined.
+    pub drafts: Vec<String>,
+    /// Runs to join.
+    pub from: Vec<RunId>,
+    /// Puts each part below its own name when parts are joined.
+    pub prefix: bool,
+    /// Whether a run without entries is wanted.
+    pub allow_empty: bool,
+}
+
+/// A new run.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Committed {
+    /// Its id.
+    pub id: RunId,
+    /// What it was committed with.
+    #[serde(flatten)]
+    pub meta: RunMeta,
+    /// What it amounts to.
+    pub summary: Summary,
+}
+
+impl Repo {
+    /// Seals drafts or joins runs. When this returns, the run is on disk.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to commit, the parts disagree on a path, or the run cannot be
+    /// written. The drafts are then as they were.
+    pub fn commit(&self, options: &CommitOptions) -> Result<Committed> {
+        let _share = self.share()?;
+        let _lock = self.lock_drafts()?;
+        let mut parts = Vec::new();
+        for name in &options.drafts {
+            parts.extend(self.draft(name)?.map(|draft| Part { name: name.clone(), draft }));
+        }
+        for id in &options.from {
+            parts.push(self.part_of(*id)?);
+        }
+        let joined = options.drafts.len() + options.from.len() > 1;
+        let draft = match parts.len() {
+            0 => Draft::new(self.clock.now()),
+            1 if !joined => parts.remove(0).draft,
+            _ => join(parts, options.prefix)?,
+        };
+        if draft.entries().is_empty() && !options.allow_empty {
+            let which = options.drafts.join(", ");
+            return Err(Error::hinted(
+                format!("Nothing to commit: the draft {which} is empty"),
+                "stage files with `eart add PATH`, or commit an empty run with --allow-empty",
+            ));
+        }
+        let meta = self.meta(options, draft.started)?;
+        let sealed = seal(&meta, draft.contents())?;
+        self.folder.write(runs::file(sealed.id), &sealed.bytes)?;
+        let record = Record { id: sealed.id, meta: meta.clone(), summary: sealed.summary.clone() };
+        self.catalog_add(record, draft.entries());
+        if let ([name], false) = (&options.drafts[..], joined) {
+            self.folder.create_dir(format!("{}/{name}", draft::DRAFTS))?;
+            let last = draft.into_last(sealed.id).encode();
+            self.folder.write_derived(draft::last_file(name), &last)?;
+        }
+        for name in &options.drafts {
+            if self.folder.path(draft::file(name)).exists() {
+                self.remove_draft(name)?;
+            }
+        }
+        Ok(Committed { id: sealed.id, meta, summary: sealed.summary })
+    }
+
+    fn meta(&self, options: &CommitOptions, started: Timestamp) -> Result<RunMeta> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).map_err(crate::store::Error::from)?;
+        let mut committed = self.clock.now();
+        // A clock that went backwards must not make the newest run look old.
+        if let Some(latest) = self.catalog()?.records().first()
+            && committed <= latest.meta.committed
+        {
+            let tick = SignedDuration::from_nanos(1);
+            committed = latest.meta.committed.checked_add(tick).unwrap_or(committed);
+        }
+        let name = options.name.clone();
+        let meta = RunMeta {
+            nonce,
+            started: started.min(committed),
+            committed,
+            name: name.unwrap_or_else(|| committed.strftime("run-%Y%m%d-%H%M%S").to_string()),
+            project: match &options.project {
+                Some(project) => project.clone(),
+                None => super::project::detect(&self.work),
+            },
+            message: options.message.clone(),
+            labels: options.labels.clone(),
+            status: options.status,
+            context: BTreeMap::new(),
+        };
+        meta.validate()?;
+        if meta.name == super::resolve::LATEST {
+            return Err(Error::user("A run cannot be named latest: that means the newest run"));
+        }
+        Ok(meta)
+    }
+
+    /// A run as a part to be joined.
+    fn part_of(&self, id: RunId) -> Result<Part> {
+        let manifest = self.manifest(id)?;
+        let mut draft = Draft::new(manifest.meta().started);
+        let entries = manifest.entries().collect::<std::result::Result<Vec<_>, _>>()?;
+        let lists = manifest.chunk_lists().collect::<std::result::Result<BTreeMap<_, _>, _>>()?;
+        let staged = entries.into_iter().map(|e| (e, None)).collect();
+        draft.replace_within(None, staged, lists)?;
+        Ok(Part { name: manifest.meta().name.clone(), draft })
+    }
+}
+
+/// One of several drafts or runs that are joined.
+struct Part {
+    name: String,
+    draft: Draft,
+}
+
+/// Joins parts. The same content at one path is one entry; different content is an error, unless
+/// each part goes below its own name.
+fn join(parts: Vec<Part>, prefix: bool) -> Result<Draft> {
+    let started = parts.iter().map(|p| p.draft.started).min().unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut all: Vec<(Entry, Option<Fingerprint>, usize)> = Vec::new();
+    let mut lists: BTreeMap<FileId, ChunkList> = BTreeMap::new();
+    let mut new_bytes = 0;
+    for (number, part) in parts.iter().enumerate() {
+        new_bytes += part.draft.new_bytes;
+        lists.extend(part.draft.chunks().iter().map(|(id, list)| (*id, list.clone())));
+        let folder = RelPath::new(part.name.as_bytes())?;
+        let prints = part.draft.fingerprints().iter();
+        for (entry, print) in part.draft.entries().iter().zip(prints) {
+            let mut entry = entry.clone();
+            if prefix {
+                entry.path = folder.join(entry.path.as_bytes())?;
+            }
+            all.push((entry, *print, number));
+        }
+    }
+    all.sort_by(|(a, _, x), (b, _, y)| a.path.cmp(&b.path).then(x.cmp(y)));
+    let name = |number: usize| parts.get(number).map_or("", |p| p.name.as_str());
+    let mut staged: Vec<(Entry, Option<Fingerprint>)> = Vec::with_capacity(all.len());
+    let mut holders: Vec<usize> = Vec::with_capacity(all.len());
+    for (entry, print, number) in all {
+        match (staged.last(), holders.last()) {
+            (Some((last, _)), Some(&holder)) if last.path == entry.path => {
+                if last.node != entry.node {
+                    return Err(Error::hinted(
+                        format!(
+                            "{} differs between {} and {}",
+                            entry.path,
+                            name(holder),
+                            name(number)
+                        ),
+                        "keep the parts apart with --prefix: each goes below its own name",
+                    ));
+                }
+            }
+            _ => {
+                staged.push((entry, print));
+                holders.push(number);
+            }
+        }
+    }
+    let mut draft = Draft::new(started);
+    draft.new_bytes = new_bytes;
+    draft.replace_within(None, staged, lists)?;
+    Ok(draft)
+}

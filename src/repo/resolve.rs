@@ -1,0 +1,189 @@
+//! Revisions: from what a user types to a run.
+//!
+//! `latest`, tag, run name (its newest), id, or unique id prefix, in this order; then `~N` for the
+//! N-th run before it, and `@label=value,...` to look only at runs with these labels.
+
+use super::{Catalog, Error, Record, Refs, Repo, Result};
+use crate::id::RunId;
+
+/// The name of the newest run.
+pub const LATEST: &str = "latest";
+/// Fewer digits than this are not taken for an id.
+const MIN_PREFIX: usize = 4;
+/// So many runs are listed when a prefix is ambiguous.
+const CANDIDATES: usize = 8;
+
+/// A revision, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Spec<'a> {
+    base: &'a str,
+    labels: Vec<(&'a str, &'a str)>,
+    back: usize,
+}
+
+impl<'a> Spec<'a> {
+    fn parse(text: &'a str) -> Result<Self> {
+        let bad = |why: &str| {
+            Err(Error::hinted(
+                format!("Not a revision: {text:?} ({why})"),
+                "write it like latest, latest~2, latest@branch=main, nightly or 3fa9c1",
+            ))
+        };
+        // A label's value may hold a ~, so the labels are cut off first; ~N may stand on either side.
+        let (head, filter) = match text.split_once('@') {
+            Some((head, filter)) => (head, Some(filter)),
+            None => (text, None),
+        };
+        let (base, mut back) = match head.split_once('~') {
+            Some((base, count)) => match steps(count) {
+                Some(count) => (base, count),
+                None => return bad("~ wants a number behind it"),
+            },
+            None => (head, 0),
+        };
+        let mut labels = Vec::new();
+        if let Some(mut filter) = filter {
+            if let Some((rest, count)) = filter.rsplit_once('~')
+                && let Some(count) = steps(count)
+            {
+                (filter, back) = (rest, back + count);
+            }
+            for pair in filter.split(',') {
+                match pair.split_once('=') {
+                    Some((name, value)) if !name.is_empty() => labels.push((name, value)),
+                    _ => return bad("labels are written name=value"),
+                }
+            }
+        }
+        if base.is_empty() {
+            return bad("it names no run");
+        }
+        Ok(Self { base, labels, back })
+    }
+}
+
+fn steps(count: &str) -> Option<usize> {
+    if count.is_empty() { Some(1) } else { count.parse().ok() }
+}
+
+impl Repo {
+    /// Finds the run that a revision names.
+    ///
+    /// # Errors
+    ///
+    /// When it names none, or a prefix several: the message lists them.
+    pub fn resolve(&self, text: &str) -> Result<RunId> {
+        resolve(text, &self.catalog()?, &self.refs()?).map(|record| record.id)
+    }
+
+    /// Splits `RUN:PATH` and finds the run. The path may be empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::resolve`].
+    pub fn resolve_path<'a>(&self, text: &'a str) -> Result<(RunId, Option<&'a str>)> {
+        let (run, path) = match text.split_once(':') {
+            Some((run, path)) => (run, Some(path)),
+            None => (text, None),
+        };
+        Ok((self.resolve(run)?, path.filter(|p| !p.is_empty())))
+    }
+}
+
+/// Finds the run that a revision names in a catalog.
+///
+/// # Errors
+///
+/// As [`Repo::resolve`].
+pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
+    let spec = Spec::parse(text)?;
+    let wanted = |r: &&Record| {
+        spec.labels.iter().all(|(k, v)| r.meta.labels.get(*k).is_some_and(|have| have == v))
+    };
+    let matching: Vec<&Record> = catalog.records().iter().filter(wanted).collect();
+    let start = match base(spec.base, &matching, catalog, refs)? {
+        Some(start) => start,
+        None if catalog.records().is_empty() => {
+            return Err(Error::hinted(
+                format!("No run {text:?}: the store has no runs yet"),
+                "stage files with `eart add PATH` and make a run with `eart commit`",
+            ));
+        }
+        None => return Err(no_run(text, &spec)),
+    };
+    matching.get(start + spec.back).copied().ok_or_else(|| {
+        Error::hinted(
+            format!("No run {text:?}: only {} lie before that one", matching.len() - 1 - start),
+            "`eart log` lists the runs",
+        )
+    })
+}
+
+fn no_run(text: &str, spec: &Spec<'_>) -> Error {
+    let hint = if spec.labels.is_empty() {
+        "`eart log` lists the runs, `eart tag` the tags"
+    } else {
+        "`eart log --label name=value` lists the runs with a label"
+    };
+    Error::hinted(format!("No run {text:?}"), hint)
+}
+
+/// The place of a base name among the runs that match the labels.
+fn base(
+    name: &str,
+    matching: &[&Record],
+    catalog: &Catalog,
+    refs: &Refs,
+) -> Result<Option<usize>> {
+    if name == LATEST {
+        return Ok((!matching.is_empty()).then_some(0));
+    }
+    if let Some(id) = refs.tags.get(name) {
+        if catalog.get(id).is_none() {
+            return Err(Error::hinted(
+                format!("The tag {name} names a run that is not there: {}", id.short()),
+                format!("remove it with `eart tag -d {name}`, or set it again"),
+            ));
+        }
+        return Ok(matching.iter().position(|r| r.id == *id));
+    }
+    if let Some(place) = matching.iter().position(|r| r.meta.name == name) {
+        return Ok(Some(place));
+    }
+    let prefix = name.to_ascii_lowercase();
+    if prefix.len() < MIN_PREFIX || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let begins = |r: &Record| r.id.to_hex().starts_with(&prefix);
+    let candidates: Vec<&Record> = catalog.records().iter().filter(|r| begins(r)).collect();
+    if candidates.len() > 1 {
+        let mut message = format!("{name} begins the ids of {} runs", candidates.len());
+        for r in candidates.iter().take(CANDIDATES) {
+            let digits: String = r.id.to_hex().chars().take(prefix.len().max(RunId::SHORT) + 4).collect();
+            message.push_str(&format!("\n  {digits} {} {}", r.meta.committed.strftime("%F %T"), r.meta.name));
+        }
+        return Err(Error::hinted(message, "give more digits"));
+    }
+    Ok(matching.iter().position(|r| begins(r)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_are_taken_apart() {
+        let spec = |text| Spec::parse(text).unwrap();
+        assert_eq!(spec("latest"), Spec { base: "latest", labels: vec![], back: 0 });
+        assert_eq!(spec("latest~"), Spec { base: "latest", labels: vec![], back: 1 });
+        assert_eq!(spec("v1.2~3"), Spec { base: "v1.2", labels: vec![], back: 3 });
+        let labels = vec![("branch", "main"), ("suite", "e2e")];
+        assert_eq!(spec("latest@branch=main,suite=e2e"), Spec { base: "latest", labels: labels.clone(), back: 0 });
+        assert_eq!(spec("latest~2@branch=main,suite=e2e"), Spec { base: "latest", labels: labels.clone(), back: 2 });
+        assert_eq!(spec("latest@branch=main,suite=e2e~2"), Spec { base: "latest", labels, back: 2 });
+        assert_eq!(spec("latest@x=a~b").labels, [("x", "a~b")]);
+        for bad in ["", "~1", "@a=b", "latest~x", "latest@branch", "latest@=v"] {
+            assert!(Spec::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}
