@@ -409,7 +409,8 @@ mod tests {
         (0..count).for_each(|i| put_varint(&mut columns, if i == 0 { 0 } else { 32_000 }));
         (0..count).for_each(|i| put_varint(&mut columns, if i == 0 { 32_000 } else { 2 }));
         columns.extend([b'x'; 32_000]);
-        (1..count).for_each(|i: u16| columns.extend(i.to_be_bytes().map(|b| b | 1)));
+        let ending = |i: u16| [b'A' + (i / 50) as u8, b'A' + (i % 50) as u8];
+        (1..count).for_each(|i| columns.extend(ending(i)));
         columns.extend([0; 5 * 2000]);
         let result = read_columns(Reader::new(WHAT, &columns), count.into(), &[]);
         assert!(result.unwrap_err().to_string().contains("too long together"));
