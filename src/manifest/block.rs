@@ -215,24 +215,34 @@ fn write_columns(entries: &[Entry], out: &mut Vec<u8>) -> usize {
     out.clear();
     let mut types: Vec<&str> = Vec::new();
     let mut places: HashMap<&str, u64> = HashMap::new();
-    let mut files = 0;
+    let mut last = ("", 0);
+    let mut placed = Vec::with_capacity(entries.len());
     for entry in entries {
-        files += usize::from(matches!(entry.node, Node::File { .. }));
-        if let Some(content_type) = entry.content_type.as_deref() {
-            places.entry(content_type).or_insert_with(|| {
-                types.push(content_type);
-                types.len() as u64
-            });
+        // Neighbours are mostly of one type.
+        match entry.content_type.as_deref() {
+            None => {
+                placed.push(0);
+                continue;
+            }
+            Some(content_type) if content_type == last.0 => {}
+            Some(content_type) => {
+                let place = *places.entry(content_type).or_insert_with(|| {
+                    types.push(content_type);
+                    types.len() as u64
+                });
+                last = (content_type, place);
+            }
         }
+        placed.push(last.1);
     }
+    let files = entries.iter().filter(|e| matches!(e.node, Node::File { .. })).count();
     put_varint(out, types.len() as u64);
     types.iter().for_each(|text| put_bytes(out, text.as_bytes()));
 
     out.extend(entries.iter().map(|e| kind(&e.node)));
     out.extend(entries.iter().map(|e| declared_code(e.declared)));
     out.extend(entries.iter().map(|e| e.detected.code()));
-    let place = |e: &Entry| e.content_type.as_deref().and_then(|t| places.get(t)).copied();
-    entries.iter().for_each(|e| put_varint(out, place(e).unwrap_or(0)));
+    placed.iter().for_each(|&place| put_varint(out, place));
     entries.iter().for_each(|e| put_varint(out, u64::from(e.mode)));
 
     let paths = || entries.iter().map(|e| e.path.as_bytes());
@@ -409,7 +419,8 @@ mod tests {
         (0..count).for_each(|i| put_varint(&mut columns, if i == 0 { 0 } else { 32_000 }));
         (0..count).for_each(|i| put_varint(&mut columns, if i == 0 { 32_000 } else { 2 }));
         columns.extend([b'x'; 32_000]);
-        (1..count).for_each(|i: u16| columns.extend(i.to_be_bytes().map(|b| b | 1)));
+        let ending = |i: u16| [b'A' + (i / 50) as u8, b'A' + (i % 50) as u8];
+        (1..count).for_each(|i| columns.extend(ending(i)));
         columns.extend([0; 5 * 2000]);
         let result = read_columns(Reader::new(WHAT, &columns), count.into(), &[]);
         assert!(result.unwrap_err().to_string().contains("too long together"));

@@ -329,8 +329,8 @@ mod tests {
     }
 
     fn any_prefix() -> impl Strategy<Value = Option<RelPath>> {
-        let names = ["a", "b", "a/b", "ab", "a/b/a", "a-"];
-        prop::option::of(prop::sample::select(&names[..]).prop_map(path))
+        const NAMES: [&str; 6] = ["a", "b", "a/b", "ab", "a/b/a", "a-"];
+        prop::option::of(prop::sample::select(&NAMES[..]).prop_map(path))
     }
 
     proptest! {
