@@ -7,10 +7,12 @@
 
 pub mod artifact;
 pub mod chunk;
+pub mod cli;
 pub mod disk;
 pub mod id;
 pub mod manifest;
 pub mod path;
 pub mod progress;
+pub mod repo;
 pub mod store;
 pub mod work;

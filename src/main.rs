@@ -1,3 +1,7 @@
 //! The `eart` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    eart::cli::main()
+}

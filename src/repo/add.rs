@@ -12,9 +12,7 @@ use super::roots::{agree, roots};
 use super::{Error, Repo, Result};
 use crate::artifact::ArtifactType;
 use crate::id::FileId;
-use crate::manifest::{
-    ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged,
-};
+use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged};
 use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Written};
@@ -154,7 +152,7 @@ impl Known {
         let last = repo.last(name).and_then(|last| {
             // A run that gc removed, or a record that fits no run, only costs reading the files.
             let manifest = repo.manifest(last.run).ok()?;
-            let entries = manifest.entries().collect::<Result<Vec<_>, _>>().ok()?;
+            let entries = manifest.entries().collect::<std::result::Result<Vec<_>, _>>().ok()?;
             (entries.len() == last.fingerprints.len()).then_some((manifest, entries, last))
         });
         Ok(Self { draft, last })

@@ -165,9 +165,9 @@ impl Plan {
             Node::File { id, size } => {
                 let chunks = if size > 1 { manifest.chunk_list(id)? } else { None };
                 let first = chunks.as_ref().and_then(|c| c.first()).map_or(id.into(), |c| c.id);
-                let place = index
-                    .find(&first)
-                    .map_or((PackId::from_bytes([0; 16]), 0, 0), |l| (l.pack, l.frame.offset, l.offset));
+                let place = index.find(&first).map_or((PackId::from_bytes([0; 16]), 0, 0), |l| {
+                    (l.pack, l.frame.offset, l.offset)
+                });
                 self.files.push(Job { place, entry, chunks });
             }
         }
@@ -251,7 +251,10 @@ fn write_files(
             }
             for job in batch {
                 if monitor.interrupted() {
-                    fatal.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(Error::Interrupted);
+                    fatal
+                        .lock()
+                        .unwrap_or_else(|e| e.into_inner())
+                        .get_or_insert(Error::Interrupted);
                     return;
                 }
                 match writer.write(job, monitor) {
@@ -305,9 +308,8 @@ impl FileWriter {
     fn write(&mut self, job: &Job, monitor: &dyn Monitor) -> std::result::Result<(), Failure> {
         let entry = &job.entry;
         let Node::File { id, size } = entry.node else { return Ok(()) };
-        let on = |source| {
-            Failure::Ours(Error::Write { path: entry.path.as_path().to_owned(), source })
-        };
+        let on =
+            |source| Failure::Ours(Error::Write { path: entry.path.as_path().to_owned(), source });
         let Some(chunks) = &job.chunks else {
             let bytes = match size {
                 0 => &[][..],

@@ -11,9 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::catalog::Record;
 use super::{Error, Repo, Result, draft, runs};
 use crate::id::{FileId, RunId};
-use crate::manifest::{
-    ChunkList, Contents, Draft, Entry, Fingerprint, Node, RunMeta, Status, Summary, seal,
-};
+use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, RunMeta, Status, Summary, seal};
 use crate::path::RelPath;
 
 /// What to commit, and what to say about it.

@@ -38,10 +38,9 @@ impl Repo {
     pub fn draft(&self, name: &str) -> Result<Option<Draft>> {
         check(name)?;
         match self.folder.read(file(name)) {
-            Ok(bytes) => Draft::decode(&bytes).map(Some).map_err(|source| Error::Draft {
-                name: name.to_owned(),
-                source: Box::new(source),
-            }),
+            Ok(bytes) => Draft::decode(&bytes)
+                .map(Some)
+                .map_err(|source| Error::Draft { name: name.to_owned(), source: Box::new(source) }),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(e.into()),
         }
@@ -120,7 +119,8 @@ impl Repo {
     /// When the folder cannot be read.
     pub fn abandoned_drafts(&self, age: Duration) -> Result<Vec<String>> {
         let old = |name: &String| {
-            let touched = std::fs::metadata(self.folder.path(file(name))).and_then(|m| m.modified());
+            let touched =
+                std::fs::metadata(self.folder.path(file(name))).and_then(|m| m.modified());
             touched.is_ok_and(|t| SystemTime::now().duration_since(t).is_ok_and(|d| d > age))
         };
         Ok(self.draft_names()?.into_iter().filter(old).collect())

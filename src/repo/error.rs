@@ -18,11 +18,21 @@ pub enum Error {
     #[error("{} is not empty and not an eart store", .0.display())]
     NotEmpty(PathBuf),
     /// The store was made by a newer eart.
-    #[error("{} says format {1}, and this eart knows formats up to {}", .0.display(), super::format::VERSION)]
-    Newer(PathBuf, u64),
+    #[error("{} says format {format}, and this eart knows formats up to {known}", path.display(), known = super::format::VERSION)]
+    Newer {
+        /// The store's description.
+        path: PathBuf,
+        /// The format it names.
+        format: u64,
+    },
     /// The store's description is damaged.
-    #[error("{} cannot be used: {1}", .0.display())]
-    BadFormat(PathBuf, String),
+    #[error("{} cannot be used: {reason}", path.display())]
+    BadFormat {
+        /// The store's description.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The disk.
     #[error(transparent)]
     Disk(#[from] disk::Error),
@@ -88,8 +98,8 @@ impl Error {
         match self {
             Self::NoStore(_) => Some("make one with `eart init`, or name one with --store".into()),
             Self::NotEmpty(_) => Some("choose another folder for the store".into()),
-            Self::Newer(..) => Some("use a newer eart; nothing was changed".into()),
-            Self::BadFormat(..) => Some("restore the file from a copy of the store".into()),
+            Self::Newer { .. } => Some("use a newer eart; nothing was changed".into()),
+            Self::BadFormat { .. } => Some("restore the file from a copy of the store".into()),
             Self::Disk(e) | Self::Store(store::Error::Disk(e)) => e.hint(),
             Self::Store(store::Error::Missing(_) | store::Error::Damaged { .. }) => {
                 Some("`eart fsck --data` names what is damaged, `--repair` saves the rest".into())

@@ -9,7 +9,7 @@ use crate::disk::Folder;
 
 pub(super) const FILE: &str = "format.json";
 /// The version this eart writes and the newest it reads.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a store says of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,30 +29,35 @@ impl Format {
             chunker: Params::V1.name().to_owned(),
             created: Timestamp::now(),
         };
-        let mut text = serde_json::to_vec_pretty(&format)
-            .map_err(|e| Error::BadFormat(folder.path(FILE), e.to_string()))?;
+        let mut text =
+            serde_json::to_vec_pretty(&format).map_err(|e| bad(folder, e.to_string()))?;
         text.push(b'\n');
         Ok(folder.write(FILE, &text)?)
     }
 
     pub(super) fn read(folder: &Folder) -> Result<Self> {
-        let path = || folder.path(FILE);
         let text = match folder.read(FILE) {
             Err(e) if e.is_not_found() => return Err(Error::NoStore(folder.root().to_owned())),
             other => other?,
         };
-        let bad = |e: serde_json::Error| Error::BadFormat(path(), e.to_string());
+        let malformed = |e: serde_json::Error| bad(folder, e.to_string());
         // The version first: a newer format may have other fields.
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(bad)?;
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(malformed)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(v) if v > u64::from(VERSION) => return Err(Error::Newer(path(), v)),
+            Some(v) if v > u64::from(VERSION) => {
+                return Err(Error::Newer { path: folder.path(FILE), format: v });
+            }
             Some(1..) => {}
-            _ => return Err(Error::BadFormat(path(), "it has no format version".into())),
+            _ => return Err(bad(folder, "it has no format version".into())),
         }
-        let format: Self = serde_json::from_value(value).map_err(bad)?;
+        let format: Self = serde_json::from_value(value).map_err(malformed)?;
         match format.chunker.parse::<Params>() {
             Ok(_) => Ok(format),
-            Err(e) => Err(Error::BadFormat(path(), e.to_string())),
+            Err(e) => Err(bad(folder, e.to_string())),
         }
     }
+}
+
+fn bad(folder: &Folder, reason: String) -> Error {
+    Error::BadFormat { path: folder.path(FILE), reason }
 }

@@ -196,7 +196,7 @@ impl<'a> Worker<'a> {
         let wish = (self.policy)(&detected);
         let archive = Archive::of(&job.path, head, &file, before.size);
         let mut pieces = Pieces::new(&archive, wish);
-        let (id, length) = if ended && !archive.is_cut() && self.window.len() <= Params::V1.min {
+        let (id, length) = if ended && !archive.is_cut() && self.window.len() <= Params::V1.min() {
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
             self.stream(&file, before.size, ended, &mut pieces)?
@@ -232,7 +232,8 @@ impl<'a> Worker<'a> {
             let fresh = &window[hashed..];
             length += fresh.len() as u64;
             let used = if window.len() >= SPLIT {
-                let (used, _) = rayon::join(|| pieces.cut(lane, window, ended), || hasher.update(fresh));
+                let (used, _) =
+                    rayon::join(|| pieces.cut(lane, window, ended), || hasher.update(fresh));
                 used?
             } else {
                 hasher.update(fresh);

@@ -24,8 +24,8 @@ pub use add::{AddOptions, Added};
 pub use catalog::{Catalog, Hit, Record};
 pub use checkout::{CheckedOut, CheckoutOptions};
 pub use commit::{CommitOptions, Committed};
-pub use error::{Error, Result};
 pub use draft::DraftInfo;
+pub use error::{Error, Result};
 pub use format::Format;
 pub use refs::Refs;
 pub use resolve::{LATEST, resolve};
@@ -165,6 +165,5 @@ impl Repo {
 }
 
 /// What may lie in a folder that `init` did not finish.
-const OURS: &[&str] = &[
-    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", "config.toml",
-];
+const OURS: &[&str] =
+    &["packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", "config.toml"];

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The name of the git remote's repository, else of the folder, else `unnamed`.
-pub fn detect(work: &Path) -> String {
+pub(super) fn detect(work: &Path) -> String {
     let from_git = work.ancestors().find_map(git_config).and_then(|text| remote_url(&text));
     let name = from_git.as_deref().and_then(repository_name).or_else(|| {
         let folder = fs::canonicalize(work).ok()?;

@@ -129,12 +129,7 @@ fn no_run(text: &str, spec: &Spec<'_>) -> Error {
 }
 
 /// The place of a base name among the runs that match the labels.
-fn base(
-    name: &str,
-    matching: &[&Record],
-    catalog: &Catalog,
-    refs: &Refs,
-) -> Result<Option<usize>> {
+fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Result<Option<usize>> {
     if name == LATEST {
         return Ok((!matching.is_empty()).then_some(0));
     }
@@ -159,8 +154,13 @@ fn base(
     if candidates.len() > 1 {
         let mut message = format!("{name} begins the ids of {} runs", candidates.len());
         for r in candidates.iter().take(CANDIDATES) {
-            let digits: String = r.id.to_hex().chars().take(prefix.len().max(RunId::SHORT) + 4).collect();
-            message.push_str(&format!("\n  {digits} {} {}", r.meta.committed.strftime("%F %T"), r.meta.name));
+            let digits: String =
+                r.id.to_hex().chars().take(prefix.len().max(RunId::SHORT) + 4).collect();
+            message.push_str(&format!(
+                "\n  {digits} {} {}",
+                r.meta.committed.strftime("%F %T"),
+                r.meta.name
+            ));
         }
         return Err(Error::hinted(message, "give more digits"));
     }
@@ -178,9 +178,18 @@ mod tests {
         assert_eq!(spec("latest~"), Spec { base: "latest", labels: vec![], back: 1 });
         assert_eq!(spec("v1.2~3"), Spec { base: "v1.2", labels: vec![], back: 3 });
         let labels = vec![("branch", "main"), ("suite", "e2e")];
-        assert_eq!(spec("latest@branch=main,suite=e2e"), Spec { base: "latest", labels: labels.clone(), back: 0 });
-        assert_eq!(spec("latest~2@branch=main,suite=e2e"), Spec { base: "latest", labels: labels.clone(), back: 2 });
-        assert_eq!(spec("latest@branch=main,suite=e2e~2"), Spec { base: "latest", labels, back: 2 });
+        assert_eq!(
+            spec("latest@branch=main,suite=e2e"),
+            Spec { base: "latest", labels: labels.clone(), back: 0 }
+        );
+        assert_eq!(
+            spec("latest~2@branch=main,suite=e2e"),
+            Spec { base: "latest", labels: labels.clone(), back: 2 }
+        );
+        assert_eq!(
+            spec("latest@branch=main,suite=e2e~2"),
+            Spec { base: "latest", labels, back: 2 }
+        );
         assert_eq!(spec("latest@x=a~b").labels, [("x", "a~b")]);
         for bad in ["", "~1", "@a=b", "latest~x", "latest@branch", "latest@=v"] {
             assert!(Spec::parse(bad).is_err(), "{bad:?}");

@@ -57,7 +57,8 @@ pub(super) fn agree(a: &Root, b: &Root) -> Result<()> {
     let (inner, outer) = if below(&a.at, &b.at).is_some() { (a, b) } else { (b, a) };
     let Some(rest) = below(&inner.at, &outer.at) else { return Ok(()) };
     let expected = outer.source.join(std::ffi::OsStr::from_bytes(rest));
-    let same = if rest.is_empty() { outer.source == inner.source } else { expected == inner.source };
+    let same =
+        if rest.is_empty() { outer.source == inner.source } else { expected == inner.source };
     if same {
         return Ok(());
     }

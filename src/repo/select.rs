@@ -108,7 +108,11 @@ impl Selection {
         }
         if entries.is_empty() && !self.texts.is_empty() {
             return Err(Error::hinted(
-                format!("Nothing in the run {} matches {}", manifest.id().short(), self.texts.join(" ")),
+                format!(
+                    "Nothing in the run {} matches {}",
+                    manifest.id().short(),
+                    self.texts.join(" ")
+                ),
                 format!("`eart ls {} -r` lists what it has", manifest.id().short()),
             ));
         }

@@ -66,12 +66,7 @@ pub fn stat_of(file: &File) -> io::Result<Stat> {
 /// # Errors
 ///
 /// The system's answer.
-pub fn fill(
-    file: &File,
-    buffer: &mut Vec<u8>,
-    want: usize,
-    expected: u64,
-) -> io::Result<bool> {
+pub fn fill(file: &File, buffer: &mut Vec<u8>, want: usize, expected: u64) -> io::Result<bool> {
     let start = buffer.len();
     buffer.reserve_exact(want.saturating_sub(start));
     while buffer.len() < want {

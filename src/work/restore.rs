@@ -181,7 +181,9 @@ impl Target {
         let (dir, name) = self.parent(path)?;
         let mut file = create(dir, name, mode)?;
         let written = file.write_all(bytes).and_then(|()| finish(&file, umask, mode, mtime));
-        written.inspect_err(|_| drop(unlinkat(dir, name, AtFlags::empty())))
+        written.inspect_err(|_| {
+            let _ = unlinkat(dir, name, AtFlags::empty());
+        })
     }
 
     /// Starts a file that takes several writes; it appears at its path when it is complete.
@@ -192,7 +194,7 @@ impl Target {
     pub fn begin(&mut self, path: &RelPath) -> io::Result<Partial> {
         let umask = self.umask;
         let (dir, name) = self.parent(path)?;
-        let dir = dir.try_clone_to_owned()?;
+        let dir = dir.try_clone()?;
         let mut unique = [0; 8];
         getrandom::fill(&mut unique).map_err(io::Error::other)?;
         let temp = format!(".eart-{:016x}", u64::from_le_bytes(unique));
@@ -240,7 +242,7 @@ impl Target {
         if parent.is_empty() {
             return Ok((&self.root, name));
         }
-        if !self.dir.as_ref().is_some_and(|(at, _)| at == parent) {
+        if self.dir.as_ref().is_none_or(|(at, _)| at != parent) {
             self.dir = Some((parent.to_vec(), open_below(&self.root, parent)?));
         }
         match &self.dir {
@@ -273,8 +275,7 @@ fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 fn create(dir: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(openat(dir, name, flags, Mode::from_raw_mode(mode | 0o200))?))
 }
 
@@ -335,7 +336,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.done {
-            drop(unlinkat(&self.dir, self.temp.as_str(), AtFlags::empty()));
+            let _ = unlinkat(&self.dir, self.temp.as_str(), AtFlags::empty());
         }
     }
 }

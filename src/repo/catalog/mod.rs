@@ -132,7 +132,8 @@ impl Repo {
         let (loaded, _) = self.load_segments()?;
         // Listed after the segments: a run that is committed meanwhile is seen as missing.
         let present: HashSet<RunId> = self.run_ids()?.into_iter().collect();
-        let mut catalog = Catalog { records: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
+        let mut catalog =
+            Catalog { records: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
         let mut known = HashSet::with_capacity(present.len());
         for segment in loaded {
             let mut runs = Vec::with_capacity(segment.records.len());
@@ -248,7 +249,8 @@ impl Repo {
     fn write_segment(&self, segment: &Segment) -> Result<()> {
         let name = PackId::random().map_err(crate::store::Error::from)?;
         let path = self.folder.path(CATALOG);
-        let bytes = segment.encode().map_err(crate::disk::Error::on("pack the catalog in", &path))?;
+        let bytes =
+            segment.encode().map_err(crate::disk::Error::on("pack the catalog in", &path))?;
         Ok(self.folder.write_derived(format!("{CATALOG}/{name}{SUFFIX}"), &bytes)?)
     }
 

@@ -224,9 +224,9 @@ impl<'a> Sections<'a> {
 
     fn len(&self, field: usize) -> u64 {
         let at = 16 + field * 8;
-        self.header.get(at..at + 8).map_or(0, |b| {
-            b.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
-        })
+        self.header
+            .get(at..at + 8)
+            .map_or(0, |b| b.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
     fn unpack(&self, section: usize) -> Result<Vec<u8>> {
@@ -243,7 +243,8 @@ impl<'a> Sections<'a> {
         }
         // The length is under the header's checksum, so it is what eart wrote.
         let raw = self.len(section * 2).min(MAX_SECTION) as usize;
-        let unpacked = zstd::bulk::decompress(stored, raw).map_err(|_| bad("it does not unpack"))?;
+        let unpacked =
+            zstd::bulk::decompress(stored, raw).map_err(|_| bad("it does not unpack"))?;
         if unpacked.len() != raw { Err(bad("it unpacks to another length")) } else { Ok(unpacked) }
     }
 }

@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub(super) mod add;
+pub(super) mod checkout;
+pub(super) mod commit;
+pub(super) mod init;

@@ -1,0 +1,74 @@
+//! The command line: arguments in, text or JSON out. The only room that prints.
+//!
+//! One file a command in `commands/`: an `Args` struct and one function that makes one call into
+//! [`crate::repo`] and shows what came of it.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod commands;
+mod context;
+mod error;
+mod output;
+
+pub use context::Context;
+pub use error::{CliError, Exit};
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::*;
+
+/// Keep what end-to-end test runs leave behind: reports, screenshots, traces, videos, logs.
+#[derive(Debug, Parser)]
+#[command(name = "eart", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The store folder itself, instead of the .eart found from here upwards
+    #[arg(long, global = true, value_name = "DIR", env = "EART_DIR", hide_env_values = true)]
+    store: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a store
+    Init(init::Args),
+    /// Stage files into the open draft
+    Add(add::Args),
+    /// Seal what is staged into a run
+    Commit(commit::Args),
+    /// Write a run's files back
+    Checkout(checkout::Args),
+}
+
+/// Runs the command line and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = e.print();
+            return code.into();
+        }
+    };
+    let context = Context::new(cli.global);
+    let outcome = match cli.command {
+        Command::Init(args) => init::run(&context, &args),
+        Command::Add(args) => add::run(&context, &args),
+        Command::Commit(args) => commit::run(&context, &args),
+        Command::Checkout(args) => checkout::run(&context, &args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(e) => e.report().into(),
+    }
+}
