@@ -21,7 +21,8 @@ root() {
 
 # Packages that are missing, with one apt-get update for all of them.
 wanted=()
-have "${CHROMIUM:-chromium}" || wanted+=(chromium)
+[ -z "${CHROMIUM:-}" ] || have "$CHROMIUM" || die "CHROMIUM is '$CHROMIUM', which is no program here: correct or unset it"
+[ -n "${CHROMIUM:-}" ] || have chromium || wanted+=(chromium)
 have ffmpeg || wanted+=(ffmpeg)
 have node || wanted+=(nodejs)
 have npm || wanted+=(npm)
