@@ -3,12 +3,11 @@
 //   CHROMIUM     the browser to use (default: chromium on the PATH)
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
-import { defineConfig } from '@playwright/test';
 
 const out = resolve(process.env.EXAMPLE_OUT ?? join(import.meta.dirname, 'out'));
 const chromium = process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
 
-export default defineConfig({
+export default {
   testDir: 'specs',
   outputDir: join(out, 'test-results'),
   fullyParallel: true,
@@ -31,4 +30,4 @@ export default defineConfig({
       args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     },
   },
-});
+};
