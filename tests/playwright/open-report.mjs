@@ -8,9 +8,10 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium, expect } from '@playwright/test';
+import { chromium, expect as base } from '@playwright/test';
 import { counts, titles } from './expected.mjs';
 
+const expect = base.configure({ timeout: 20_000 });
 const [report, screenshot] = process.argv.slice(2);
 if (!report) {
   console.error('usage: node open-report.mjs REPORT_DIR [SCREENSHOT.png]');
@@ -33,7 +34,7 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 const executablePath = process.env.CHROMIUM ?? execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-page.setDefaultTimeout(15_000);
+page.setDefaultTimeout(20_000);
 
 /** The first page of the report: every kind of test is counted and listed, skipped ones once they are asked for. */
 async function list(address) {
@@ -63,7 +64,7 @@ try {
   await expect(page.getByText('Closed by ada').first()).toBeVisible();
   const image = page.locator('img.screenshot').first();
   await expect(image).toBeVisible();
-  await expect.poll(() => image.evaluate((img) => img.complete && img.naturalWidth), { message: 'The screenshot does not load' }).toBeGreaterThan(0);
+  await expect.poll(() => image.evaluate((img) => img.complete && img.naturalWidth), { message: 'The screenshot does not load', timeout: 20_000 }).toBeGreaterThan(0);
   if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
   const video = await fetched(page.locator('video source').first(), 'src');
   assert.equal(video.bytes.readUInt32BE(0), 0x1a45dfa3, 'The video is not a WebM file');

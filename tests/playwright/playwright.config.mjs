@@ -13,7 +13,9 @@ export default {
   fullyParallel: true,
   workers: 2,
   retries: 1,
-  timeout: 20_000,
+  // generous, for machines that do other things as well
+  timeout: 60_000,
+  expect: { timeout: 20_000 },
   reporter: [
     ['list'],
     ['html', { open: 'never', outputFolder: join(out, 'playwright-report') }],
