@@ -54,6 +54,19 @@ impl Context {
         }
     }
 
+    /// Whether standard output takes colours.
+    pub(super) fn color(&self) -> bool {
+        use std::io::IsTerminal;
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    }
+
+    /// The pager to pipe long output through, if one is wanted.
+    pub(super) fn pager_command(&self) -> Option<String> {
+        let named = ["EART_PAGER", "PAGER"].iter().find_map(|name| std::env::var(name).ok());
+        let command = named.unwrap_or_else(|| "less".into());
+        (!command.is_empty() && command != "cat").then_some(command)
+    }
+
     /// How many problems were told.
     pub fn problems(&self) -> usize {
         self.problems.load(Relaxed)

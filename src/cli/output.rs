@@ -1,1 +1,133 @@
-//! Text and JSON on standard output.
+//! What commands print on standard output: JSON where it was asked for, else text, through a pager
+//! and with colours only on a terminal.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::{Child, Command, Stdio};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::{CliError, Context, Exit};
+
+/// Identifies a run.
+pub(super) const ID: Style = AnsiColor::Yellow.on_default();
+/// Something that is new or good.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// Something that is gone or bad.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+/// A name: tag, label, path of interest.
+pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
+/// Something of less interest.
+pub(super) const DIM: Style = Style::new().dimmed();
+/// A heading.
+pub(super) const BOLD: Style = Style::new().bold();
+
+/// `--json`, for commands that return data.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where a command writes its text.
+pub(super) struct Text<'a> {
+    out: &'a mut dyn Write,
+    color: bool,
+}
+
+impl Text<'_> {
+    /// A value in a style, or as it is where there are no colours.
+    pub(super) fn paint(&self, style: Style, value: impl Display) -> String {
+        if self.color { format!("{style}{value}{style:#}") } else { value.to_string() }
+    }
+}
+
+impl Write for Text<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Context {
+    /// Prints `value` as JSON if that was asked for, else what `text` writes.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written. A reader that went away is no error.
+    pub(super) fn show(
+        &self,
+        json: Json,
+        value: &impl Serialize,
+        text: impl FnOnce(&mut Text<'_>) -> io::Result<()>,
+    ) -> Result<Exit, CliError> {
+        if json.json {
+            return self.print(|out| {
+                serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
+                writeln!(out)
+            });
+        }
+        self.print(text)
+    }
+
+    /// Prints what `text` writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::show`].
+    pub(super) fn print(
+        &self,
+        text: impl FnOnce(&mut Text<'_>) -> io::Result<()>,
+    ) -> Result<Exit, CliError> {
+        let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
+        quiet(text(&mut Text { out: &mut out, color: self.color() }).and_then(|()| out.flush()))
+    }
+
+    /// As [`Context::print`], through the pager when standard output is a terminal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::show`].
+    pub(super) fn page(
+        &self,
+        text: impl FnOnce(&mut Text<'_>) -> io::Result<()>,
+    ) -> Result<Exit, CliError> {
+        let Some(mut pager) = self.pager() else { return self.print(text) };
+        let Some(pipe) = pager.stdin.take() else { return self.print(text) };
+        let mut out = io::BufWriter::new(pipe);
+        let written =
+            text(&mut Text { out: &mut out, color: self.color() }).and_then(|()| out.flush());
+        drop(out);
+        let _ = pager.wait();
+        quiet(written)
+    }
+
+    fn pager(&self) -> Option<Child> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        let command = self.pager_command()?;
+        Command::new("sh")
+            .args(["-c", &command])
+            .env("LESS", std::env::var("LESS").unwrap_or_else(|_| "FRX".into()))
+            .stdin(Stdio::piped())
+            .spawn()
+            .ok()
+    }
+}
+
+/// A reader that has seen enough closes the pipe; that ends the output and is no failure.
+fn quiet(written: io::Result<()>) -> Result<Exit, CliError> {
+    match written {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let path = "standard output".into();
+            Err(crate::repo::Error::Write { path, source: e }.into())
+        }
+        _ => Ok(Exit::Done),
+    }
+}
