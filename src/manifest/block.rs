@@ -275,6 +275,9 @@ fn write_columns(entries: &[Entry], out: &mut Vec<u8>) -> usize {
 
 fn read_columns(mut columns: Reader<'_>, count: usize, ids: &[u8]) -> Result<Vec<Entry>> {
     let types = columns.count(1)?;
+    if types > count {
+        return Err(malformed("it has more content types than entries"));
+    }
     let types = (0..types).map(|_| columns.text().map(Arc::from)).collect::<Result<Vec<_>>>()?;
     let kinds = columns.take(count)?;
     let declared_codes = columns.take(count)?;

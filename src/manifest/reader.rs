@@ -198,7 +198,7 @@ impl Manifest {
     /// When something cannot be read or does not agree.
     pub fn verify(&self) -> Result<()> {
         let mut hasher = ListingHasher::new(&self.meta).map_err(|e| self.at().read(e.into()))?;
-        let mut entries = Vec::new();
+        let mut summary = Summary { new_bytes: self.summary.new_bytes, ..Summary::default() };
         for entry in self.entries() {
             let entry = entry?;
             hasher.push(&entry).map_err(|e| self.at().read(e.into()))?;
@@ -208,12 +208,12 @@ impl Manifest {
             {
                 return Err(self.at().damaged("a chunk list does not add up to its file"));
             }
-            entries.push(entry);
+            summary.add(&entry);
         }
         if hasher.finish() != self.run {
             return Err(self.at().damaged("its contents have another id"));
         }
-        if Summary::of(&entries, self.summary.new_bytes) != self.summary {
+        if summary != self.summary {
             return Err(self.at().damaged("its summary is not that of its entries"));
         }
         Ok(())
