@@ -8,7 +8,7 @@ use redb::{
     AccessGuard, Builder, Range, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, TableError,
 };
 
-use super::block::Block;
+use super::block::{Block, decode_all};
 use super::canonical::ListingHasher;
 use super::chunks::decode_chunks;
 use super::codec::Reader;
@@ -130,6 +130,21 @@ impl Manifest {
     /// All entries in path order, a block of them in memory at a time.
     pub fn entries(&self) -> Entries<'_> {
         self.blocks_from(b"", None)
+    }
+
+    /// All entries in path order and their blocks, read at once on all cores.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read.
+    pub fn load(&self) -> Result<(Vec<Entry>, Vec<Block>)> {
+        let rows = self.entries.as_ref().map(|table| table.range::<&[u8]>(..)).transpose();
+        let rows = rows.map_err(|e| self.at().error(e))?.into_iter().flatten();
+        let stored = rows.map(|row| row.map(|(_, block)| block.value().to_vec()));
+        let stored = stored.collect::<std::result::Result<_, _>>();
+        let stored = stored.map_err(|e| self.at().error(e))?;
+        let (blocks, entries) = decode_all(stored).map_err(|e| self.at().read(e.into()))?;
+        Ok((entries, blocks))
     }
 
     /// The entry at `folder` and all below it, in path order; nothing when there is none. Reads
