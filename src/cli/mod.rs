@@ -48,6 +48,8 @@ enum Command {
     Commit(commit::Args),
     /// Write a run's files back
     Checkout(checkout::Args),
+    /// Remove old runs and give their space back
+    Gc(gc::Args),
 }
 
 /// Runs the command line and returns the exit code.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Add(args) => add::run(&context, &args),
         Command::Commit(args) => commit::run(&context, &args),
         Command::Checkout(args) => checkout::run(&context, &args),
+        Command::Gc(args) => gc::run(&context, &args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -3,4 +3,5 @@
 pub(super) mod add;
 pub(super) mod checkout;
 pub(super) mod commit;
+pub(super) mod gc;
 pub(super) mod init;
