@@ -42,7 +42,7 @@ impl Repo {
         Ok(refs)
     }
 
-    fn read_tag(&self, name: &str) -> Result<Option<RunId>> {
+    pub(super) fn read_tag(&self, name: &str) -> Result<Option<RunId>> {
         let file = format!("{TAGS}/{name}");
         let bytes = match self.folder.read(&file) {
             Err(e) if e.is_not_found() => return Ok(None),

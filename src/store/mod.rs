@@ -8,6 +8,7 @@ mod frame;
 mod index;
 mod pack;
 mod read;
+mod salvage;
 mod segment;
 #[cfg(test)]
 mod tests;
