@@ -6,6 +6,7 @@
 //! working files → [`chunk`] → [`store`] → [`manifest`] → [`repo`] → `cli`
 
 pub mod artifact;
+pub mod config;
 pub mod disk;
 pub mod id;
 pub mod manifest;
