@@ -8,28 +8,38 @@ mod add;
 mod catalog;
 mod checkout;
 mod commit;
+mod compare;
 mod draft;
 mod error;
 mod format;
 mod ingest;
 mod lock;
 mod project;
+mod query;
 mod refs;
+mod remove;
 mod resolve;
 mod roots;
 mod runs;
 mod select;
+mod stats;
+mod tree;
 
 pub use add::{AddOptions, Added};
 pub use catalog::{Catalog, Hit, Record};
 pub use checkout::{CheckedOut, CheckoutOptions};
 pub use commit::{CommitOptions, Committed};
+pub use compare::{Comparison, Texts, Totals};
 pub use draft::DraftInfo;
 pub use error::{Error, Result};
 pub use format::Format;
+pub use query::{FoundFile, Listed, Query};
 pub use refs::Refs;
+pub use remove::{AUDIT, Removed};
 pub use resolve::{LATEST, resolve};
 pub use select::{Glob, Selection};
+pub use stats::{Overhead, Stats};
+pub use tree::Item;
 
 use std::path::{Path, PathBuf};
 

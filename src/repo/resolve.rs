@@ -3,8 +3,13 @@
 //! `latest`, tag, run name (its newest), id, or unique id prefix, in this order; then `~N` for the
 //! N-th run before it, and `@label=value,...` to look only at runs with these labels.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::select::trim;
 use super::{Catalog, Error, Record, Refs, Repo, Result};
 use crate::id::RunId;
+use crate::path::RelPath;
 
 /// The name of the newest run.
 pub const LATEST: &str = "latest";
@@ -73,20 +78,41 @@ impl Repo {
     ///
     /// When it names none, or a prefix several: the message lists them.
     pub fn resolve(&self, text: &str) -> Result<RunId> {
-        resolve(text, &self.catalog()?, &self.refs()?).map(|record| record.id)
+        resolve(text, &self.catalog()?, &self.readable_refs()?).map(|record| record.id)
     }
 
-    /// Splits `RUN:PATH` and finds the run. The path may be empty.
+    /// Finds the runs that revisions name, looking at the catalog once.
     ///
     /// # Errors
     ///
     /// As [`Repo::resolve`].
-    pub fn resolve_path<'a>(&self, text: &'a str) -> Result<(RunId, Option<&'a str>)> {
-        let (run, path) = match text.split_once(':') {
-            Some((run, path)) => (run, Some(path)),
-            None => (text, None),
-        };
-        Ok((self.resolve(run)?, path.filter(|p| !p.is_empty())))
+    pub fn resolve_all<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<RunId>> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        texts.into_iter().map(|text| Ok(resolve(text, &catalog, &refs)?.id)).collect()
+    }
+
+    /// Finds what `RUN:PATH` names, each; `None` where there is no path, which means all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::resolve`], and when a path cannot stand in a run.
+    pub fn resolve_paths(
+        &self,
+        texts: &[impl AsRef<OsStr>],
+    ) -> Result<Vec<(RunId, Option<RelPath>)>> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        let mut found = Vec::with_capacity(texts.len());
+        for text in texts {
+            let bytes = text.as_ref().as_bytes();
+            let (run, path) = match bytes.iter().position(|b| *b == b':') {
+                Some(colon) => (&bytes[..colon], trim(&bytes[colon + 1..])),
+                None => (bytes, &b""[..]),
+            };
+            let run = resolve(&String::from_utf8_lossy(run), &catalog, &refs)?.id;
+            let path = if matches!(path, b"" | b".") { None } else { Some(RelPath::new(path)?) };
+            found.push((run, path));
+        }
+        Ok(found)
     }
 }
 
@@ -141,6 +167,9 @@ fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Res
             ));
         }
         return Ok(matching.iter().position(|r| r.id == *id));
+    }
+    if let Some(reason) = refs.damaged.get(name) {
+        return Err(super::refs::damaged_tag(name, reason));
     }
     if let Some(place) = matching.iter().position(|r| r.meta.name == name) {
         return Ok(Some(place));
