@@ -55,7 +55,7 @@ impl Repo {
     /// # Errors
     ///
     /// When a manifest cannot be read, or something was selected and neither run has it.
-    pub fn compare(&self, old: RunId, new: RunId, paths: &Selection) -> Result<Comparison> {
+    pub fn diff(&self, old: RunId, new: RunId, paths: &Selection) -> Result<Comparison> {
         let manifests = (self.manifest(old)?, self.manifest(new)?);
         let seen = std::cell::Cell::new(paths.is_everything());
         let selected = |entry: &crate::manifest::Result<Entry>| match entry {

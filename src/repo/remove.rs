@@ -5,12 +5,13 @@
 //! runs' files, and one sync of their folder. A crash in between leaves lines about runs that are
 //! still there, and nothing that is half removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 
 use serde::Serialize;
 
-use super::{Repo, Result, refs, runs};
+use super::{Catalog, Error, Repo, Result, refs, runs};
+use crate::disk;
 use crate::id::RunId;
 
 /// The log of what was removed: one JSON object a line.
@@ -25,6 +26,17 @@ pub struct Removed {
     pub kept: Vec<(RunId, String)>,
 }
 
+/// What tags and pins do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// They keep their runs; the others are removed.
+    Keep,
+    /// They refuse everything.
+    Refuse,
+    /// They go with their runs.
+    Force,
+}
+
 /// One line of the audit log.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -37,63 +49,91 @@ struct Line<'a> {
 }
 
 impl Repo {
-    /// Removes runs, each for a reason, and says so in the audit log. Runs with a tag or a pin
-    /// stay. The caller must not hold the lock on refs.
+    /// Removes runs, each for a reason, and says so in the audit log as done by `verb`. Runs that
+    /// have a tag or a pin by now stay. The caller must not hold the lock on refs.
     ///
     /// # Errors
     ///
     /// When the log or the runs cannot be written.
     pub(super) fn remove_runs(&self, removals: &[(RunId, String)], verb: &str) -> Result<Removed> {
-        self.remove_all(removals, verb, false)
+        self.remove(removals, verb, Guard::Keep, &self.catalog()?)
     }
 
-    /// `rm`: removes runs. Those with a tag or a pin stay, unless it is `forced`: then tags and
-    /// pins go too.
+    /// `rm`: removes the runs that revisions name, and returns them with their names. A run whose
+    /// manifest is damaged is named by the beginning of its id.
     ///
     /// # Errors
     ///
-    /// When the log or the runs cannot be written.
-    pub fn rm(&self, ids: &[RunId], reason: &str, forced: bool) -> Result<Removed> {
-        let removals: Vec<_> = ids.iter().map(|id| (*id, reason.to_owned())).collect();
-        self.remove_all(&removals, "rm", forced)
+    /// When a revision names none; when one has a tag or a pin and it is not `forced`: nothing is
+    /// removed then; when the log or the runs cannot be written.
+    pub fn rm(
+        &self,
+        revisions: &[impl AsRef<str>],
+        reason: &str,
+        forced: bool,
+    ) -> Result<Vec<(RunId, Option<String>)>> {
+        let catalog = self.catalog()?;
+        let refs = self.readable_refs()?;
+        let mut removals = Vec::with_capacity(revisions.len());
+        for text in revisions.iter().map(AsRef::as_ref) {
+            let id = match super::resolve(text, &catalog, &refs) {
+                Ok(record) => record.id,
+                Err(e) => damaged(text, &catalog).ok_or(e)?,
+            };
+            removals.push((id, reason.to_owned()));
+        }
+        let guard = if forced { Guard::Force } else { Guard::Refuse };
+        let removed = self.remove(&removals, "rm", guard, &catalog)?.removed;
+        let name = |id: &RunId| catalog.get(id).map(|run| run.meta.name.clone());
+        Ok(removed.iter().map(|id| (*id, name(id))).collect())
     }
 
-    fn remove_all(
+    fn remove(
         &self,
         removals: &[(RunId, String)],
         verb: &str,
-        forced: bool,
+        guard: Guard,
+        catalog: &Catalog,
     ) -> Result<Removed> {
-        let catalog = self.catalog()?;
         let names: HashMap<RunId, &str> =
             catalog.records().iter().map(|r| (r.id, r.meta.name.as_str())).collect();
         // Who tags or pins a run looks for it under the same lock.
         let lock = self.lock_refs()?;
         let refs = self.refs()?;
+        let mut tags: HashMap<RunId, Vec<&str>> = HashMap::new();
+        for (tag, id) in &refs.tags {
+            tags.entry(*id).or_default().push(tag);
+        }
         let mut outcome = Removed::default();
+        let mut seen = HashSet::new();
         let (mut log, mut names_gone) = (Vec::new(), Vec::new());
         let user = user();
         for (id, reason) in removals {
-            if outcome.removed.contains(id) || !self.run_path(*id).exists() {
+            if !seen.insert(*id) || !self.run_path(*id).exists() {
                 continue;
             }
-            let tags: Vec<&str> = refs.tags_of(*id).collect();
-            if !forced && let Some(tag) = tags.first() {
-                outcome.kept.push((*id, format!("the tag {tag} is on it")));
-                continue;
-            }
-            if !forced && refs.pins.contains(id) {
-                outcome.kept.push((*id, "it is pinned".into()));
+            let tags = tags.get(id).map(Vec::as_slice).unwrap_or_default();
+            let pinned = refs.pins.contains(id);
+            if guard != Guard::Force && (pinned || !tags.is_empty()) {
+                let why = match tags {
+                    [] => "it is pinned".to_owned(),
+                    [tag] => format!("it has the tag {tag}"),
+                    tags => format!("it has the tags {}", tags.join(", ")),
+                };
+                outcome.kept.push((*id, why));
                 continue;
             }
             names_gone.extend(tags.iter().map(|tag| refs::tag_file(tag)));
-            names_gone.extend(refs.pins.contains(id).then(|| refs::pin_file(*id)));
+            names_gone.extend(pinned.then(|| refs::pin_file(*id)));
             let name = names.get(id).copied();
             let line = Line { time: self.clock.now(), verb, run: *id, name, reason, user: &user };
             serde_json::to_writer(&mut log, &line)
-                .map_err(|e| crate::disk::Error::new("write", self.folder.path(AUDIT), e.into()))?;
+                .map_err(|e| disk::Error::new("write", self.folder.path(AUDIT), e.into()))?;
             log.push(b'\n');
             outcome.removed.push(*id);
+        }
+        if guard == Guard::Refuse && !outcome.kept.is_empty() {
+            return Err(refusal(&outcome.kept));
         }
         if outcome.removed.is_empty() {
             return Ok(outcome);
@@ -128,6 +168,27 @@ impl Repo {
         let read = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
         read.is_ok() && last != *b"\n"
     }
+}
+
+/// A damaged run by the beginning of its id, if that is the only one.
+fn damaged(text: &str, catalog: &Catalog) -> Option<RunId> {
+    let prefix = text.to_ascii_lowercase();
+    let begins = |id: &&RunId| prefix.len() >= 4 && id.to_hex().starts_with(&prefix);
+    let mut found = catalog.unreadable().iter().map(|(id, _)| id).filter(begins);
+    found.next().copied().filter(|_| found.next().is_none())
+}
+
+fn refusal(kept: &[(RunId, String)]) -> Error {
+    let lines: Vec<String> =
+        kept.iter().map(|(id, why)| format!("{} stays: {why}", id.short())).collect();
+    let message = match &lines[..] {
+        [line] => format!("Removed nothing: {line}"),
+        lines => format!("Removed nothing:\n  {}", lines.join("\n  ")),
+    };
+    Error::hinted(
+        message,
+        "delete the tag with `eart tag -d`, the pin with `eart unpin`, or use --force",
+    )
 }
 
 /// Who removes: the name that the environment has, else the number.

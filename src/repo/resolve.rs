@@ -51,7 +51,7 @@ impl<'a> Spec<'a> {
             if let Some((rest, count)) = filter.rsplit_once('~')
                 && let Some(count) = steps(count)
             {
-                (filter, back) = (rest, back + count);
+                (filter, back) = (rest, back.saturating_add(count));
             }
             for pair in filter.split(',') {
                 match pair.split_once('=') {
@@ -81,14 +81,26 @@ impl Repo {
         resolve(text, &self.catalog()?, &self.readable_refs()?).map(|record| record.id)
     }
 
-    /// Finds the runs that revisions name, looking at the catalog once.
+    /// The records of the runs that revisions name, looking at the catalog once.
     ///
     /// # Errors
     ///
     /// As [`Repo::resolve`].
-    pub fn resolve_all<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<RunId>> {
+    pub fn records(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Record>> {
         let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
-        texts.into_iter().map(|text| Ok(resolve(text, &catalog, &refs)?.id)).collect()
+        texts.iter().map(|text| resolve(text.as_ref(), &catalog, &refs).cloned()).collect()
+    }
+
+    /// The run that a revision names, behind the one before it: of the runs with the same labels,
+    /// where the revision names labels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::resolve`], and when there is none before it.
+    pub fn resolve_with_previous(&self, text: &str) -> Result<[RunId; 2]> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        let new = nth(text, 0, &catalog, &refs)?.id;
+        Ok([nth(text, 1, &catalog, &refs)?.id, new])
     }
 
     /// Finds what `RUN:PATH` names, each; `None` where there is no path, which means all.
@@ -122,6 +134,11 @@ impl Repo {
 ///
 /// As [`Repo::resolve`].
 pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
+    nth(text, 0, catalog, refs)
+}
+
+/// Finds the `more`th run before the one that a revision names.
+fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
     let spec = Spec::parse(text)?;
     let wanted = |r: &&Record| {
         spec.labels.iter().all(|(k, v)| r.meta.labels.get(*k).is_some_and(|have| have == v))
@@ -137,11 +154,16 @@ pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a 
         }
         None => return Err(no_run(text, &spec)),
     };
-    matching.get(start + spec.back).copied().ok_or_else(|| {
-        Error::hinted(
-            format!("No run {text:?}: only {} lie before that one", matching.len() - 1 - start),
-            "`eart log` lists the runs",
-        )
+    let place = start.saturating_add(spec.back).saturating_add(more);
+    matching.get(place).copied().ok_or_else(|| {
+        let before = match matching.len() - 1 - start {
+            0 => "none lies".to_owned(),
+            1 => "only 1 lies".to_owned(),
+            n => format!("only {n} lie"),
+        };
+        let what = if more > 0 { "No run before" } else { "No run" };
+        let message = format!("{what} {text:?}: {before} before {}", spec.base);
+        Error::hinted(message, "`eart log` lists the runs")
     })
 }
 
