@@ -116,6 +116,9 @@ impl Error {
             Self::Draft { name, .. } => {
                 Some(format!("start over with `eart draft drop {name}`; runs are not affected"))
             }
+            Self::Write { path, source } => {
+                disk::Error::new("write", path, std::io::Error::from(source.kind())).hint()
+            }
             Self::User { hint, .. } => hint.clone(),
             _ => None,
         }

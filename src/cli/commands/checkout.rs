@@ -10,7 +10,7 @@ pub(in crate::cli) struct Args {
     /// The run
     run: String,
     /// Paths and globs of what to write back
-    paths: Vec<String>,
+    paths: Vec<std::ffi::OsString>,
     /// The folder to write into
     #[arg(long)]
     to: Option<PathBuf>,
