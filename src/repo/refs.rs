@@ -77,7 +77,10 @@ impl Repo {
     }
 
     /// Reads a tag's file; `None` when there is none.
-    pub(super) fn read_tag(&self, name: &str) -> Result<Option<std::result::Result<RunId, ParseIdError>>> {
+    pub(super) fn read_tag(
+        &self,
+        name: &str,
+    ) -> Result<Option<std::result::Result<RunId, ParseIdError>>> {
         let bytes = match self.folder.read(tag_file(name)) {
             Err(e) if e.is_not_found() => return Ok(None),
             other => other?,
