@@ -48,6 +48,10 @@ enum Command {
     Commit(commit::Args),
     /// Write a run's files back
     Checkout(checkout::Args),
+    /// Check the store, and mend it
+    Fsck(fsck::Args),
+    /// Remove old runs and give their space back
+    Gc(gc::Args),
 }
 
 /// Runs the command line and returns the exit code.
@@ -66,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Add(args) => add::run(&context, &args),
         Command::Commit(args) => commit::run(&context, &args),
         Command::Checkout(args) => checkout::run(&context, &args),
+        Command::Fsck(args) => fsck::run(&context, &args),
+        Command::Gc(args) => gc::run(&context, &args),
     };
     match outcome {
         Ok(exit) => exit.into(),

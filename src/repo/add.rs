@@ -12,7 +12,9 @@ use super::roots::{agree, roots};
 use super::{Error, Repo, Result};
 use crate::artifact::ArtifactType;
 use crate::id::FileId;
-use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged};
+use crate::manifest::{
+    Block, ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged,
+};
 use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Written};
@@ -77,7 +79,7 @@ impl Repo {
         if monitor.interrupted() {
             return Err(Error::Interrupted);
         }
-        let known = Known::load(self, &options.draft)?;
+        let mut known = Known::load(self, &options.draft)?;
         let mut plan = Plan::new(found, &known, &roots, options, monitor)?;
         let written = self.read(&mut plan, options, clock, monitor)?;
         let mut added = plan.added;
@@ -95,6 +97,9 @@ impl Repo {
             draft.replace_within(at, staged, lists.clone())?;
         }
         draft.new_bytes += written.stored;
+        if let Some((_, entries, _)) = &known.last {
+            draft.adopt_blocks(entries, std::mem::take(&mut known.blocks));
+        }
         self.save_draft(&options.draft, &draft)?;
         self.store.tidy()?;
         Ok(added)
@@ -144,18 +149,22 @@ fn packed(detected: &Detected) -> bool {
 pub(super) struct Known {
     draft: Option<Draft>,
     last: Option<(Manifest, Vec<Entry>, Last)>,
+    /// The blocks that the last run's entries are stored in.
+    blocks: Vec<Block>,
 }
 
 impl Known {
     pub(super) fn load(repo: &Repo, name: &str) -> Result<Self> {
         let draft = repo.draft(name)?;
+        let mut blocks = Vec::new();
         let last = repo.last(name).and_then(|last| {
             // A run that gc removed, or a record that fits no run, only costs reading the files.
             let manifest = repo.manifest(last.run).ok()?;
-            let entries = manifest.entries().collect::<std::result::Result<Vec<_>, _>>().ok()?;
+            let (entries, stored) = manifest.load().ok()?;
+            blocks = stored;
             (entries.len() == last.fingerprints.len()).then_some((manifest, entries, last))
         });
-        Ok(Self { draft, last })
+        Ok(Self { draft, last, blocks })
     }
 
     /// The entry of a file that still has its fingerprint.

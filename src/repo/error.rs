@@ -93,6 +93,15 @@ impl Error {
         Self::User { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Whether a file of the store is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        match self {
+            Self::Disk(e) => e.is_not_found(),
+            Self::Manifest(e) => e.is_not_found(),
+            _ => false,
+        }
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -194,7 +194,10 @@ impl<'a> Worker<'a> {
         let head = &self.window[..self.window.len().min(HEAD)];
         let detected = classify(&job.path, head);
         let wish = (self.policy)(&detected);
-        let archive = Archive::of(&job.path, head, &file, before.size);
+        let archive = match ended {
+            true => Archive::of(&job.path, head, &self.window[..], self.window.len() as u64),
+            false => Archive::of(&job.path, head, &file, before.size),
+        };
         let mut pieces = Pieces::new(&archive, wish);
         let (id, length) = if ended && !archive.is_cut() && self.window.len() <= Params::V1.min() {
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
@@ -274,7 +277,7 @@ struct Archive {
 }
 
 impl Archive {
-    fn of(path: &RelPath, head: &[u8], file: &File, size: u64) -> Self {
+    fn of<R: zip::ReadAt + ?Sized>(path: &RelPath, head: &[u8], file: &R, size: u64) -> Self {
         if zip::is_zip(head) {
             let found = zip::inspect(file, size);
             return Self { boundaries: found.boundaries, broken: found.broken, gzip: false };

@@ -7,10 +7,10 @@
 use crate::id::ChunkId;
 
 /// A frame is closed when its raw bytes reach this.
-pub(super) const TARGET: usize = 1 << 20;
+pub(super) const TARGET: usize = 2 << 20;
 
-/// No frame holds more raw bytes than this: the target, and one largest chunk on top of it.
-pub(super) const MAX_RAW: usize = 2 << 20;
+/// No frame holds more raw bytes than this; what says otherwise is damaged.
+pub(super) const MAX_RAW: usize = 4 << 20;
 
 /// Chunks below this go by what their caller knows of them; larger ones are tried.
 const TRIAL_MIN: usize = 16 << 10;
