@@ -18,9 +18,9 @@ pub(super) fn pin_file(run: RunId) -> String {
 }
 
 /// The error for a tag that says nothing.
-pub(super) fn damaged_tag(name: &str, reason: &str) -> Error {
+pub(super) fn damaged_tag(name: &str, message: &str) -> Error {
     Error::hinted(
-        format!("The tag {name} is damaged: {reason}"),
+        message,
         format!("set it again with `eart tag {name} RUN`, or remove it with `eart tag -d {name}`"),
     )
 }
@@ -32,7 +32,7 @@ pub struct Refs {
     pub tags: BTreeMap<String, RunId>,
     /// Pinned runs.
     pub pins: BTreeSet<RunId>,
-    /// Tags whose files are damaged, and how.
+    /// Tags that cannot be read, and what to say about each.
     pub damaged: BTreeMap<String, String>,
 }
 
@@ -66,8 +66,7 @@ impl Repo {
         let mut refs = Refs::default();
         for name in self.folder.list(TAGS)? {
             match self.read_tag(&name) {
-                Ok(Some(Ok(id))) => drop(refs.tags.insert(name, id)),
-                Ok(Some(Err(e))) => drop(refs.damaged.insert(name, e.to_string())),
+                Ok(Some(id)) => drop(refs.tags.insert(name, id)),
                 Ok(None) => {}
                 Err(e) => drop(refs.damaged.insert(name, e.to_string())),
             }
@@ -77,15 +76,15 @@ impl Repo {
     }
 
     /// Reads a tag's file; `None` when there is none.
-    pub(super) fn read_tag(
-        &self,
-        name: &str,
-    ) -> Result<Option<std::result::Result<RunId, ParseIdError>>> {
+    pub(super) fn read_tag(&self, name: &str) -> Result<Option<RunId>> {
         let bytes = match self.folder.read(tag_file(name)) {
             Err(e) if e.is_not_found() => return Ok(None),
             other => other?,
         };
-        Ok(Some(String::from_utf8_lossy(&bytes).trim().parse()))
+        let id = String::from_utf8_lossy(&bytes).trim().parse();
+        id.map(Some).map_err(|e: ParseIdError| {
+            damaged_tag(name, &format!("The tag {name} is damaged: {e}"))
+        })
     }
 
     /// Points a tag at a run, wherever it pointed before; returns that.
@@ -101,7 +100,7 @@ impl Repo {
         let _lock = self.lock_refs()?;
         // gc removes runs under the same lock: the run that is here now stays.
         self.must_exist(run)?;
-        let before = self.read_tag(name).ok().flatten().and_then(std::result::Result::ok);
+        let before = self.read_tag(name).unwrap_or(None);
         self.folder.write(tag_file(name), format!("{run}\n").as_bytes())?;
         Ok(before)
     }
@@ -121,7 +120,7 @@ impl Repo {
                 "`eart tag` lists the tags there are",
             ));
         }
-        let before = self.read_tag(name).ok().flatten().and_then(std::result::Result::ok);
+        let before = self.read_tag(name).unwrap_or(None);
         self.folder.remove(tag_file(name))?;
         self.folder.sync_dir(TAGS)?;
         Ok(before)

@@ -18,12 +18,14 @@ use crate::id::RunId;
 pub const AUDIT: &str = "audit.log";
 
 /// What became of runs that were to be removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {
-    /// Runs that are gone now.
-    pub removed: Vec<RunId>,
-    /// Runs that stay, and why.
-    pub kept: Vec<(RunId, String)>,
+    /// Runs that are gone.
+    pub runs: Vec<RunId>,
+    /// Runs that stay, because they have a tag or a pin.
+    pub spared: Vec<RunId>,
+    /// Bytes of the manifests that are gone.
+    pub bytes: u64,
 }
 
 /// What tags and pins do.
@@ -46,6 +48,7 @@ struct Line<'a> {
     name: Option<&'a str>,
     reason: &'a str,
     user: &'a str,
+    pid: u32,
 }
 
 impl Repo {
@@ -83,7 +86,7 @@ impl Repo {
             removals.push((id, reason.to_owned()));
         }
         let guard = if forced { Guard::Force } else { Guard::Refuse };
-        let removed = self.remove(&removals, "rm", guard, &catalog)?.removed;
+        let removed = self.remove(&removals, "rm", guard, &catalog)?.runs;
         let name = |id: &RunId| catalog.get(id).map(|run| run.meta.name.clone());
         Ok(removed.iter().map(|id| (*id, name(id))).collect())
     }
@@ -107,7 +110,8 @@ impl Repo {
         let mut outcome = Removed::default();
         let mut seen = HashSet::new();
         let (mut log, mut names_gone) = (Vec::new(), Vec::new());
-        let user = user();
+        let (user, pid) = (user(), std::process::id());
+        let mut refused = Vec::new();
         for (id, reason) in removals {
             if !seen.insert(*id) || !self.run_path(*id).exists() {
                 continue;
@@ -120,22 +124,24 @@ impl Repo {
                     [tag] => format!("it has the tag {tag}"),
                     tags => format!("it has the tags {}", tags.join(", ")),
                 };
-                outcome.kept.push((*id, why));
+                outcome.spared.push(*id);
+                refused.push((*id, why));
                 continue;
             }
             names_gone.extend(tags.iter().map(|tag| refs::tag_file(tag)));
             names_gone.extend(pinned.then(|| refs::pin_file(*id)));
             let name = names.get(id).copied();
-            let line = Line { time: self.clock.now(), verb, run: *id, name, reason, user: &user };
+            let line =
+                Line { time: self.clock.now(), verb, run: *id, name, reason, user: &user, pid };
             serde_json::to_writer(&mut log, &line)
                 .map_err(|e| disk::Error::new("write", self.folder.path(AUDIT), e.into()))?;
             log.push(b'\n');
-            outcome.removed.push(*id);
+            outcome.runs.push(*id);
         }
-        if guard == Guard::Refuse && !outcome.kept.is_empty() {
-            return Err(refusal(&outcome.kept));
+        if guard == Guard::Refuse && !refused.is_empty() {
+            return Err(refusal(&refused));
         }
-        if outcome.removed.is_empty() {
+        if outcome.runs.is_empty() {
             return Ok(outcome);
         }
         if self.audit_is_torn() {
@@ -149,12 +155,13 @@ impl Repo {
             self.folder.sync_dir(refs::TAGS)?;
             self.folder.sync_dir(refs::PINS)?;
         }
-        for id in &outcome.removed {
+        for id in &outcome.runs {
+            outcome.bytes += self.run_path(*id).metadata().map_or(0, |m| m.len());
             self.folder.remove(runs::file(*id))?;
         }
         self.folder.sync_dir(runs::RUNS)?;
         drop(lock);
-        if outcome.removed.len() * 4 > catalog.records().len() {
+        if outcome.runs.len() * 4 > catalog.records().len() {
             // The runs are gone; a catalog that still has them is only slower to read.
             drop(self.catalog_rebuild());
         }
