@@ -226,13 +226,12 @@ impl Repo {
         let there = |id: &RunId| self.run_path(*id).is_file() || runs.contains(id);
         for name in self.folder.list("refs/tags")? {
             match self.read_tag(&name) {
-                Ok(Some(Ok(id))) if !there(&id) => checked.find(
+                Ok(Some(id)) if !there(&id) => checked.find(
                     format!("refs/tags/{name}"),
                     format!("names the run {}, which is not there", id.short()),
                 ),
-                Ok(Some(Err(e))) => checked.find(format!("refs/tags/{name}"), e.to_string()),
                 Ok(_) => {}
-                Err(e) => return Err(e),
+                Err(e) => checked.find(format!("refs/tags/{name}"), e.to_string()),
             }
         }
         for name in self.folder.list("refs/pins")? {
