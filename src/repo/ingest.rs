@@ -39,8 +39,8 @@ pub(super) struct Job {
     pub(super) path: RelPath,
     /// Where it lies.
     pub(super) source: PathBuf,
-    /// How large it was when it was found.
-    pub(super) size: u64,
+    /// What `stat` said when it was found.
+    pub(super) stat: Stat,
 }
 
 /// What became of a file.
@@ -125,7 +125,7 @@ fn batches(jobs: &[Job]) -> Vec<std::ops::Range<usize>> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, job) in jobs.iter().enumerate() {
-        bytes += job.size;
+        bytes += job.stat.size;
         if bytes >= BATCH_BYTES || at + 1 - start >= BATCH_FILES {
             batches.push(start..at + 1);
             (start, bytes) = (at + 1, 0);
@@ -158,9 +158,9 @@ impl<'a> Worker<'a> {
 
     /// Reads a file, once more if it changed meanwhile. `None` when there is nothing to keep.
     fn take(&mut self, job: &Job) -> Result<Option<Taken>> {
-        let mut reading = self.read(job);
+        let mut reading = self.read(job, Some(job.stat));
         if reading.as_ref().is_ok_and(|r| !r.taken.steady) {
-            reading = self.read(job);
+            reading = self.read(job, None);
         }
         let tell = |what: String| self.monitor.problem(Problem::at(&job.path, what));
         match reading {
@@ -185,8 +185,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, job: &Job) -> std::result::Result<Reading, Failure> {
-        let (file, before) = self.opener.open(&job.source).map_err(Failure::Source)?;
+    /// Reads a file whose stat was `before`; without it, it is looked at once it is open.
+    fn read(&mut self, job: &Job, before: Option<Stat>) -> std::result::Result<Reading, Failure> {
+        let file = self.opener.open(&job.source).map_err(Failure::Source)?;
+        let before = before.map_or_else(|| stat_of(&file), Ok).map_err(Failure::Source)?;
         self.window.clear();
         // One byte more than expected, so that one read also finds the end.
         let want = usize::try_from(before.size).unwrap_or(WINDOW).min(WINDOW - 1) + 1;

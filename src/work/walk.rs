@@ -191,12 +191,13 @@ impl<'a> Walker<'a> {
             return;
         }
         let unreadable = |e: Errno| format!("could not be read ({e}); left out");
-        let dir = match open_dir(&source) {
+        let mut dir = match open_dir(&source).and_then(Dir::new) {
             Ok(dir) => dir,
             Err(e) => return self.problem(&source, unreadable(e)),
         };
-        let names = match self.names(&dir, &source) {
-            Ok(names) => names,
+        let names = self.names(&mut dir, &source);
+        let dir = match dir.fd() {
+            Ok(dir) => dir,
             Err(e) => return self.problem(&source, unreadable(e)),
         };
         let layers = self.layer(&source, &names, layers);
@@ -213,7 +214,7 @@ impl<'a> Walker<'a> {
             }
             inner.extend_from_slice(name.as_bytes());
             let taken = match RelPath::new(inner.clone()) {
-                Ok(inner) => self.take(&dir, name, inner, &path, &mut batch),
+                Ok(inner) => self.take(dir, name, inner, &path, &mut batch),
                 Err(e) => {
                     self.problem(&path, format!("is left out: {e}"));
                     false
@@ -228,9 +229,9 @@ impl<'a> Walker<'a> {
     }
 
     /// What lies in a folder, but for what is never taken unasked.
-    fn names(&self, dir: &OwnedFd, source: &Path) -> Result<Vec<(Vec<u8>, FileType)>, Errno> {
+    fn names(&self, dir: &mut Dir, source: &Path) -> Vec<(Vec<u8>, FileType)> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(dir)? {
+        while let Some(entry) = dir.read() {
             match entry {
                 Ok(e) => match e.file_name().to_bytes() {
                     b"." | b".." | b".git" | b".eart" => {}
@@ -242,7 +243,7 @@ impl<'a> Walker<'a> {
                 }
             }
         }
-        Ok(names)
+        names
     }
 
     /// The patterns that hold in a folder.
