@@ -8,6 +8,7 @@
 pub mod artifact;
 pub mod chunk;
 pub mod cli;
+pub mod config;
 pub mod disk;
 pub mod id;
 pub mod manifest;
