@@ -1,8 +1,8 @@
 //! A repository: where the pieces meet. One verb a file.
 //!
 //! Layout of the store folder (`.eart`), see docs/format.md:
-//! `format.json` `config.toml` `packs/` `index/` `runs/` `catalog/` `refs/` `drafts/` `audit.log`
-//! `tmp/`, and the lock files `gate` and `lock`.
+//! `format.json` `config.toml` `.gitignore` `packs/` `index/` `runs/` `catalog/` `refs/` `drafts/`
+//! `audit.log` `tmp/`, and the lock files `gate` and `lock`.
 
 mod add;
 mod catalog;
@@ -15,10 +15,12 @@ mod ingest;
 mod lock;
 mod project;
 mod refs;
+mod reset;
 mod resolve;
 mod roots;
 mod runs;
 mod select;
+mod status;
 
 pub use add::{AddOptions, Added};
 pub use catalog::{Catalog, Hit, Record};
@@ -28,8 +30,10 @@ pub use draft::DraftInfo;
 pub use error::{Error, Result};
 pub use format::Format;
 pub use refs::Refs;
+pub use reset::Reset;
 pub use resolve::{LATEST, resolve};
 pub use select::{Glob, Selection};
+pub use status::DraftStatus;
 
 use std::path::{Path, PathBuf};
 
@@ -105,6 +109,8 @@ impl Repo {
         for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock", "catalog/lock"] {
             drop(folder.lock(file, crate::disk::LockMode::Exclusive)?);
         }
+        // Git need not be told about the store.
+        folder.write(GITIGNORE, b"*\n")?;
         // Last, because it is what makes the folder a store.
         Format::create(&folder)?;
         Ok((Self::open(folder, work)?, Init::Created))
@@ -164,6 +170,8 @@ impl Repo {
     }
 }
 
+const GITIGNORE: &str = ".gitignore";
 /// What may lie in a folder that `init` did not finish.
-const OURS: &[&str] =
-    &["packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", "config.toml"];
+const OURS: &[&str] = &[
+    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", CONFIG, GITIGNORE,
+];
