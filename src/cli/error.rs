@@ -58,6 +58,12 @@ impl CliError {
         Self { exit: Exit::Usage, error: message.into().into(), hint: None }
     }
 
+    /// The same error with another hint.
+    pub(super) fn hinted(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
     /// The message and the causes, none of which repeats what was said before it.
     pub(super) fn messages(&self) -> Vec<String> {
         let mut messages = vec![self.error.to_string()];

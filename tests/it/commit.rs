@@ -12,7 +12,7 @@ fn a_run_is_made_and_the_next_draft_is_empty() {
     env.eart(["add", "."]).done();
     assert_snapshot!(env.eart(["commit", "-m", "Nightly on main\n\nmore"]), @r"
     [{id1} run-20260101-000002] Nightly on main
-     2 files, 5.0 KB; 213 B new in the store
+     2 files, 5.0 KB; {N} new in the store
     ");
     assert_snapshot!(env.eart(["commit"]), @r"
     --- stderr
@@ -107,7 +107,7 @@ fn drafts_are_joined_in_one_step() {
     env.eart(["reset", "results.json", "--draft", "shard-2"]).done();
     assert_snapshot!(env.eart(both), @r"
     [{id1} run-20260101-000006]
-     4 files, 19 B; 399 B new in the store
+     4 files, 19 B; {N} new in the store
     ");
     assert_eq!(env.eart(["draft", "list"]).done(), "");
     assert_snapshot!(env.eart(both), @r"

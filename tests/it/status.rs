@@ -48,7 +48,7 @@ fn what_is_staged_stands_against_the_last_run() {
       new      traces/  2 files, 3.0 KB
       same     2 files, 10 B
 
-    6 files staged, 3.0 KB; 266 B new in the store
+    6 files staged, 3.0 KB; {N} new in the store
     ");
     assert_snapshot!(env.eart(["status", "--all"]), @r"
     Draft default, against the run {id1} nightly of 2026-01-01 00:00:02
@@ -66,7 +66,7 @@ fn what_is_staged_stands_against_the_last_run() {
       new      traces/one/a.zip  1.5 KB
       same     2 files, 10 B
 
-    6 files staged, 3.0 KB; 266 B new in the store
+    6 files staged, 3.0 KB; {N} new in the store
     ");
     assert_snapshot!(env.eart(["status", "--short"]), @r"
     D old/deep/shot.png
@@ -86,7 +86,7 @@ fn what_is_staged_stands_against_the_last_run() {
         "dirs": 3,
         "links": 0,
         "bytes": 3022,
-        "new_bytes": 266,
+        "new_bytes": {N},
         "types": {
           "custom": {
             "files": 6,

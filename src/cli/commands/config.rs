@@ -82,7 +82,7 @@ fn change(
     key: &str,
     value: Option<&str>,
 ) -> Result<Exit, CliError> {
-    let path = if args.user { users_file()? } else { context.repo()?.folder().path(CONFIG) };
+    let path = if args.user { users_file()? } else { stores_file(context)? };
     let file = SourceFile::read(&path)?;
     let file = file.unwrap_or_else(|| SourceFile { path: path.clone(), text: String::new() });
     let text = match value {
@@ -105,6 +105,17 @@ fn change(
         context.hint(&format!("{winner} sets {key} too, and wins here"));
     }
     Ok(Exit::Done)
+}
+
+fn stores_file(context: &Context) -> Result<PathBuf, CliError> {
+    match context.repo() {
+        Ok(repo) => Ok(repo.folder().path(CONFIG)),
+        Err(e @ Error::NoStore(_)) => {
+            let hint = "make one with `eart init`, or change your own file with --user";
+            Err(CliError::from(e).hinted(hint))
+        }
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn users_file() -> Result<PathBuf, CliError> {
