@@ -8,7 +8,9 @@
 mod commands;
 mod context;
 mod error;
+mod human;
 mod output;
+mod shim;
 
 pub use context::Context;
 pub use error::{CliError, Exit};
@@ -46,8 +48,33 @@ enum Command {
     Add(add::Args),
     /// Seal what is staged into a run
     Commit(commit::Args),
+    // look at runs
+    /// Write files of runs to standard output
+    Cat(cat::Args),
+    /// Show what changed from one run to another
+    Diff(diff::Args),
+    /// Look for files in all runs
+    Find(find::Args),
+    /// List runs, newest first
+    Log(log::Args),
+    /// List the files of a run
+    Ls(ls::Args),
+    /// Show everything about a run
+    Show(show::Args),
+    /// Show what the store holds and saves
+    Stats(stats::Args),
+    // name and keep
+    /// Keep runs whatever gc is told
+    Pin(pin::Args),
+    /// List, set and delete tags
+    Tag(tag::Args),
+    /// Let gc remove runs again
+    Unpin(pin::Args),
     /// Write a run's files back
     Checkout(checkout::Args),
+    // look after the store
+    /// Remove runs
+    Rm(rm::Args),
     /// Check the store, and mend it
     Fsck(fsck::Args),
     /// Remove old runs and give their space back
@@ -64,14 +91,25 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let context = Context::new(cli.global);
-    let outcome = match cli.command {
-        Command::Init(args) => init::run(&context, &args),
-        Command::Add(args) => add::run(&context, &args),
-        Command::Commit(args) => commit::run(&context, &args),
-        Command::Checkout(args) => checkout::run(&context, &args),
-        Command::Fsck(args) => fsck::run(&context, &args),
-        Command::Gc(args) => gc::run(&context, &args),
+    let context = &Context::new(cli.global);
+    let outcome = match &cli.command {
+        Command::Add(args) => add::run(context, args),
+        Command::Cat(args) => cat::run(context, args),
+        Command::Checkout(args) => checkout::run(context, args),
+        Command::Commit(args) => commit::run(context, args),
+        Command::Diff(args) => diff::run(context, args),
+        Command::Find(args) => find::run(context, args),
+        Command::Fsck(args) => fsck::run(context, args),
+        Command::Gc(args) => gc::run(context, args),
+        Command::Init(args) => init::run(context, args),
+        Command::Log(args) => log::run(context, args),
+        Command::Ls(args) => ls::run(context, args),
+        Command::Pin(args) => pin::run(context, args, true),
+        Command::Rm(args) => rm::run(context, args),
+        Command::Show(args) => show::run(context, args),
+        Command::Stats(args) => stats::run(context, args),
+        Command::Tag(args) => tag::run(context, args),
+        Command::Unpin(args) => pin::run(context, args, false),
     };
     match outcome {
         Ok(exit) => exit.into(),
