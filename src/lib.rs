@@ -12,3 +12,4 @@ pub mod id;
 pub mod manifest;
 pub mod path;
 pub mod progress;
+pub mod work;
