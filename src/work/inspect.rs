@@ -124,8 +124,7 @@ impl GzipCheck {
     fn inflate<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         loop {
             let (before_in, before_out) = (self.inflater.total_in(), self.inflater.total_out());
-            let result =
-                self.inflater.decompress(bytes, &mut self.buffer, FlushDecompress::None);
+            let result = self.inflater.decompress(bytes, &mut self.buffer, FlushDecompress::None);
             let taken = self.inflater.total_in() - before_in;
             let made = self.inflater.total_out() - before_out;
             bytes = usize::try_from(taken).ok().and_then(|n| bytes.get(n..)).unwrap_or_default();
@@ -165,8 +164,7 @@ impl GzipCheck {
 
     fn is_too_much(&self) -> bool {
         let (from, ratio) = BOMB;
-        self.inflated > MAX_INFLATED
-            || self.inflated > from && self.inflated / ratio > self.read
+        self.inflated > MAX_INFLATED || self.inflated > from && self.inflated / ratio > self.read
     }
 
     fn broken(&mut self, reason: &str) {

@@ -148,10 +148,10 @@ fn checksum_fits(header: &[u8; BLOCK]) -> bool {
 /// A number in a header: octal digits with spaces before and a space or NUL behind, or in base 256
 /// where the first bit is set. `None` for what is neither, is negative, or does not fit.
 fn number(field: &[u8]) -> Option<u64> {
-    if let [first @ 0x80.., rest @ ..] = field {
-        return rest.iter().try_fold(u64::from(first & 0x7f), |n, &b| {
-            Some(n.checked_mul(256)? | u64::from(b))
-        });
+    if let [first @ 0x80..=0xff, rest @ ..] = field {
+        return rest
+            .iter()
+            .try_fold(u64::from(first & 0x7f), |n, &b| Some(n.checked_mul(256)? | u64::from(b)));
     }
     let digits = field.trim_ascii_start();
     let end = digits.iter().position(|b| matches!(b, b' ' | 0)).unwrap_or(digits.len());

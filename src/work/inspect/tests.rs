@@ -1,6 +1,6 @@
 //! Whole archives pass however they are cut into pieces; damaged ones are named.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -34,8 +34,13 @@ fn member(name: &str, kind: u8, data: &[u8]) -> Vec<u8> {
 }
 
 fn archive() -> Vec<u8> {
-    [member("dir/", b'5', b""), member("dir/a", b'0', &[7; 700]), member("b", b'0', b"x"), vec![0; 1024]]
-        .concat()
+    [
+        member("dir/", b'5', b""),
+        member("dir/a", b'0', &[7; 700]),
+        member("b", b'0', b"x"),
+        vec![0; 1024],
+    ]
+    .concat()
 }
 
 fn check(tar: bool, bytes: &[u8], piece: usize) -> Option<String> {
@@ -94,7 +99,10 @@ fn damaged_gzip_is_named() {
     };
     assert_eq!(says(&flip(whole.len() - 5)), "the checksum of its gzip stream differs");
     assert_eq!(says(&flip(whole.len() - 1)), "the length of its gzip stream differs");
-    assert_eq!(says(&[&whole[..], b"\0junk"].concat()), "something that is not gzip follows its gzip stream");
+    assert_eq!(
+        says(&[&whole[..], b"\0junk"].concat()),
+        "something that is not gzip follows its gzip stream"
+    );
     assert_eq!(says(&[&whole[..], &whole[..9]].concat()), "its gzip stream ends early");
 }
 
@@ -140,7 +148,9 @@ fn damaged_archives_are_named() {
 #[test]
 fn a_bomb_is_given_up_on_and_not_called_broken() {
     // One member of zeros, a thousand times smaller, repeated until it is too much; then junk.
-    let zeros = gzip(&vec![0; 64 << 20]);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; 64 << 20]).unwrap();
+    let zeros = encoder.finish().unwrap();
     let mut check = GzipCheck::new(false);
     for _ in 0..5 {
         check.feed(&zeros);
@@ -162,12 +172,16 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_in_content_is_found(data in prop::collection::vec(any::<u8>(), 1..500), at: prop::sample::Index, bit in 0..8u8) {
+    fn a_flipped_bit_is_found(data in prop::collection::vec(any::<u8>(), 1..500), at: prop::sample::Index, bit in 0..8u8) {
         let mut bytes = gzip(&data);
         // Behind the header, whose time and system mean nothing.
         let at = 10 + at.index(bytes.len() - 10);
         bytes[at] ^= 1 << bit;
-        prop_assert!(check(false, &bytes, 100).is_some());
+        let mut inflated = Vec::new();
+        // The bits that fill up the last byte of a stream mean nothing either.
+        let harmless = flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut inflated).is_ok()
+            && inflated == data;
+        prop_assert_eq!(check(false, &bytes, 100).is_none(), harmless);
     }
 
     #[test]
