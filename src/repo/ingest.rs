@@ -196,21 +196,22 @@ impl<'a> Worker<'a> {
         let head = &self.window[..self.window.len().min(HEAD)];
         let detected = classify(&job.path, head);
         let wish = (self.policy)(&detected);
-        let archive = match ended {
+        let mut archive = match ended {
             true => Archive::of(&job.path, head, &self.window[..], self.window.len() as u64),
             false => Archive::of(&job.path, head, &file, before.size),
         };
-        let mut pieces = Pieces::new(&archive, wish);
-        let (id, length) = if ended && !archive.is_cut() && self.window.len() <= Params::V1.min() {
+        let (cut, broken) = (archive.is_cut(), archive.broken.take());
+        let mut pieces = Pieces::new(archive, wish);
+        let (id, length) = if ended && !cut && self.window.len() <= Params::V1.min() {
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
             self.stream(&file, before.size, ended, &mut pieces)?
         };
-        let (gzip, zip) = (pieces.gzip.take(), archive.broken);
+        let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
         self.monitor.advance(length);
         Ok(Reading {
-            broken: zip.or_else(|| gzip.and_then(GzipCheck::finish)),
+            broken: broken.or_else(|| gzip.and_then(GzipCheck::finish)),
             taken: Taken {
                 id,
                 size: length,
@@ -275,20 +276,20 @@ impl From<crate::store::Error> for Failure {
 struct Archive {
     boundaries: Vec<u64>,
     broken: Option<String>,
-    gzip: bool,
+    gzip: Option<GzipCheck>,
 }
 
 impl Archive {
     fn of<R: zip::ReadAt + ?Sized>(path: &RelPath, head: &[u8], file: &R, size: u64) -> Self {
         if zip::is_zip(head) {
             let found = zip::inspect(file, size);
-            return Self { boundaries: found.boundaries, broken: found.broken, gzip: false };
+            return Self { boundaries: found.boundaries, broken: found.broken, gzip: None };
         }
-        Self { boundaries: Vec::new(), broken: None, gzip: GzipCheck::applies(path, head) }
+        Self { boundaries: Vec::new(), broken: None, gzip: GzipCheck::for_path(path) }
     }
 
     fn is_cut(&self) -> bool {
-        !self.boundaries.is_empty() || self.gzip
+        !self.boundaries.is_empty() || self.gzip.is_some()
     }
 }
 
@@ -301,10 +302,9 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn new(archive: &Archive, wish: Compression) -> Self {
-        let gzip = archive.gzip.then(GzipCheck::new);
-        let cutter = Cutter::new(&Params::V1, archive.boundaries.clone());
-        Self { cutter, wish, chunks: Vec::new(), gzip }
+    fn new(archive: Archive, wish: Compression) -> Self {
+        let cutter = Cutter::new(&Params::V1, archive.boundaries);
+        Self { cutter, wish, chunks: Vec::new(), gzip: archive.gzip }
     }
 
     /// A file that is one chunk at most.
