@@ -15,7 +15,11 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A store was made with a chunker that this version does not have.
-    #[error("Unknown chunker {0:?}; this version knows {known:?}, use the one that made the store", known = Params::V1.name)]
+    #[error(
+        "Unknown chunker {0:?}: this version of eart knows only {known:?}; \
+         use the version that made the store",
+        known = Params::V1.name
+    )]
     UnknownChunker(String),
 }
 
@@ -91,8 +95,8 @@ mod tests {
         let message = "rabin-4k".parse::<Params>().map_err(|e| e.to_string());
         assert_eq!(
             message,
-            Err("Unknown chunker \"rabin-4k\"; this version knows \"fastcdc-2020-64k-256k-1m\", \
-                 use the one that made the store"
+            Err("Unknown chunker \"rabin-4k\": this version of eart knows only \
+                 \"fastcdc-2020-64k-256k-1m\"; use the version that made the store"
                 .into())
         );
     }

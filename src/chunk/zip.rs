@@ -12,8 +12,9 @@ use std::io;
 
 /// Entries whose stored data has at least this many bytes become chunks of their own.
 ///
-/// Measured on Playwright's traces (docs/performance.md): a cut on both sides costs some 200 bytes
-/// of index and lists, and one entry in twenty is found again.
+/// Three runs of Playwright with 297 MB of distinct traces: a store of 344.1 MB without cuts, and
+/// of 337.8, 337.7, 338.5 and 339.2 MB with cuts from 1, 4, 8 and 32 KiB on. From 64 KiB on it is
+/// 343.4 MB: most entries are the pictures of a screencast, of some 40 KiB each.
 pub const CUT_FROM: u64 = 4 << 10;
 
 /// Archives of more entries are neither cut nor checked, to bound what one file may cost.

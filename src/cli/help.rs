@@ -40,7 +40,7 @@ fn groups(cli: &Command) -> String {
             HELP => Some((HELP, "Say more about a command".to_owned())),
             name => Some((name, cli.find_subcommand(name)?.get_about()?.to_string())),
         };
-        let commands: Vec<_> = names.iter().filter_map(|name| about(name)).collect();
+        let commands: Vec<_> = names.iter().filter_map(about).collect();
         if commands.is_empty() {
             continue;
         }

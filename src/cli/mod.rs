@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod error;
 mod help;
+mod human;
 mod output;
 mod progress;
 mod signals;
@@ -71,6 +72,8 @@ impl From<When> for crate::config::Color {
 enum Command {
     /// Stage files into the open draft
     Add(add::Args),
+    /// Write files of runs to standard output
+    Cat(cat::Args),
     /// Write a run's files back
     Checkout(checkout::Args),
     /// Seal what is staged into a run
@@ -79,17 +82,41 @@ enum Command {
     Completions(completions::Args),
     /// Show and change the configuration
     Config(config::Args),
+    /// Show what changed from one run to another
+    Diff(diff::Args),
     /// List and drop open drafts
     Draft(draft::Args),
+    /// Look for files in all runs
+    Find(find::Args),
+    /// Check the store, and mend it
+    Fsck(fsck::Args),
+    /// Remove old runs and give their space back
+    Gc(gc::Args),
     /// Make a store
     Init(init::Args),
+    /// List runs, newest first
+    Log(log::Args),
+    /// List the files of a run
+    Ls(ls::Args),
     /// Write the manual pages
     #[command(hide = true)]
     Man(man::Args),
+    /// Keep runs whatever gc is told
+    Pin(pin::Args),
     /// Take files out of the draft
     Reset(reset::Args),
+    /// Remove runs
+    Rm(rm::Args),
+    /// Show everything about a run
+    Show(show::Args),
+    /// Show what the store holds and saves
+    Stats(stats::Args),
     /// Show what is staged against the last run
     Status(status::Args),
+    /// List, set and delete tags
+    Tag(tag::Args),
+    /// Let gc remove runs again
+    Unpin(pin::Args),
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
@@ -102,13 +129,26 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
     }
     match command {
         Command::Add(args) => add::run(context, args),
+        Command::Cat(args) => cat::run(context, args),
         Command::Checkout(args) => checkout::run(context, args),
         Command::Commit(args) => commit::run(context, args),
         Command::Completions(_) | Command::Config(_) | Command::Man(_) => Ok(Exit::Done),
+        Command::Diff(args) => diff::run(context, args),
         Command::Draft(args) => draft::run(context, args),
+        Command::Find(args) => find::run(context, args),
+        Command::Fsck(args) => fsck::run(context, args),
+        Command::Gc(args) => gc::run(context, args),
         Command::Init(args) => init::run(context, args),
+        Command::Log(args) => log::run(context, args),
+        Command::Ls(args) => ls::run(context, args),
+        Command::Pin(args) => pin::run(context, args, true),
         Command::Reset(args) => reset::run(context, args),
+        Command::Rm(args) => rm::run(context, args),
+        Command::Show(args) => show::run(context, args),
+        Command::Stats(args) => stats::run(context, args),
         Command::Status(args) => status::run(context, args),
+        Command::Tag(args) => tag::run(context, args),
+        Command::Unpin(args) => pin::run(context, args, false),
     }
 }
 

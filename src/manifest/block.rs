@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::canonical::{DIR, FILE, SYMLINK, declared, declared_code, kind};
 use super::codec::{Reader, put_bytes, put_signed, put_varint};
 use super::entry::{Entry, Mtime, Node};
@@ -81,6 +83,24 @@ pub fn encode_all(entries: &[Entry]) -> Result<Vec<Block>> {
         rest = rest.get(count..).unwrap_or_default();
     }
     Ok(blocks)
+}
+
+/// Reads consecutive stored blocks, on all cores; returns them with their entries.
+///
+/// # Errors
+///
+/// When one is damaged, or their entries cannot stand in one run together.
+pub(super) fn decode_all(stored: Vec<Vec<u8>>) -> Result<(Vec<Block>, Vec<Entry>)> {
+    let decode = |bytes: Vec<u8>| {
+        let entries = Block::decode(&bytes)?;
+        let first = entries.first().ok_or_else(|| malformed("it is empty"))?.path.clone();
+        Ok((Block { first, count: entries.len(), bytes }, entries))
+    };
+    let decoded = stored.into_par_iter().map(decode).collect::<Result<Vec<_>>>()?;
+    let (blocks, entries): (Vec<_>, Vec<_>) = decoded.into_iter().unzip();
+    let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+    check_all(&entries)?;
+    Ok((blocks, entries))
 }
 
 impl Block {
@@ -275,6 +295,9 @@ fn write_columns(entries: &[Entry], out: &mut Vec<u8>) -> usize {
 
 fn read_columns(mut columns: Reader<'_>, count: usize, ids: &[u8]) -> Result<Vec<Entry>> {
     let types = columns.count(1)?;
+    if types > count {
+        return Err(malformed("it has more content types than entries"));
+    }
     let types = (0..types).map(|_| columns.text().map(Arc::from)).collect::<Result<Vec<_>>>()?;
     let kinds = columns.take(count)?;
     let declared_codes = columns.take(count)?;

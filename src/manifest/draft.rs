@@ -7,9 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rayon::prelude::*;
 
-use super::block::{Block, encode_all};
+use super::block::{Block, decode_all, encode_all};
 use super::chunks;
 use super::codec::{Reader, check_sum, put_bytes, put_sum, put_varint};
 use super::entry::{ChunkList, Entry, Fingerprint, Node};
@@ -97,6 +96,17 @@ impl Draft {
         }
     }
 
+    /// If the entries equal `entries`, of which `blocks` are the encoding (see
+    /// [`Manifest::load`](super::Manifest::load)), takes the blocks instead of encoding them anew.
+    /// Returns whether they did.
+    pub fn adopt_blocks(&mut self, entries: &[Entry], blocks: Vec<Block>) -> bool {
+        let same = self.entries == entries;
+        if same {
+            self.blocks = Some(blocks);
+        }
+        same
+    }
+
     /// The fingerprints, to be kept once the draft is committed as `run`.
     pub fn into_last(self, run: RunId) -> Last {
         Last { run, fingerprints: self.fingerprints }
@@ -125,18 +135,26 @@ impl Draft {
             let reason = "it is not within what is added";
             return Err(Error::Entry { path: outside.path.clone(), reason });
         }
+        self.chunks.extend(lists);
+        let within = |path: &RelPath| prefix.is_none_or(|prefix| path.is_within(prefix));
+        let there = self.entries.iter().filter(|old| within(&old.path));
+        if there.eq(staged.iter().map(|(entry, _)| entry)) {
+            // Nothing changed: the blocks still hold.
+            let prints = self.entries.iter().zip(&mut self.fingerprints);
+            let prints = prints.filter(|(old, _)| within(&old.path)).map(|(_, print)| print);
+            prints.zip(staged).for_each(|(print, (_, new))| *print = new);
+            self.drop_lists();
+            return Ok(());
+        }
         let any = !staged.is_empty();
-        let stays = |old: &Entry| match prefix {
-            None => false,
-            Some(prefix) if old.path.is_within(prefix) => false,
-            Some(prefix) => !(any && prefix.is_within(&old.path) && old.node != Node::Dir),
+        let in_the_way = |old: &Entry| {
+            any && old.node != Node::Dir && prefix.is_some_and(|p| p.is_within(&old.path))
         };
         let mut all = self.take_staged();
-        all.retain(|(old, _)| stays(old));
+        all.retain(|(old, _)| !within(&old.path) && !in_the_way(old));
         all.extend(staged);
         // Two ascending runs: the sort merges them.
         all.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-        self.chunks.extend(lists);
         self.put_staged(all);
         Ok(())
     }
@@ -164,6 +182,11 @@ impl Draft {
     fn put_staged(&mut self, all: Vec<Staged>) {
         (self.entries, self.fingerprints) = all.into_iter().unzip();
         self.blocks = None;
+        self.drop_lists();
+    }
+
+    /// Drops the chunk lists that no entry needs.
+    fn drop_lists(&mut self) {
         if !self.chunks.is_empty() {
             let used: HashSet<FileId> = self.entries.iter().filter_map(Entry::file_id).collect();
             self.chunks.retain(|id, list| list.len() > 1 && used.contains(id));
@@ -223,20 +246,10 @@ impl Draft {
             draft.sources.push(Source { at, from });
         }
         let blocks = reader.count(1)?;
-        let blocks = (0..blocks).map(|_| reader.bytes()).collect::<Result<Vec<_>>>()?;
-        let decode = |stored: &&[u8]| {
-            let entries = Block::decode(stored)?;
-            let Some(first) = entries.first() else {
-                return Err(Error::Malformed { what: WHAT, reason: "a block is empty".into() });
-            };
-            let (first, count) = (first.path.clone(), entries.len());
-            Ok((Block { first, count, bytes: stored.to_vec() }, entries))
-        };
-        let blocks = blocks.par_iter().map(decode).collect::<Result<Vec<_>>>()?;
-        let (blocks, entries): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
+        let stored = (0..blocks).map(|_| reader.bytes().map(<[u8]>::to_vec));
+        let (blocks, entries) = decode_all(stored.collect::<Result<_>>()?)?;
         draft.blocks = Some(blocks);
-        draft.entries = entries.into_iter().flatten().collect();
-        check_all(&draft.entries)?;
+        draft.entries = entries;
         draft.fingerprints = read_prints(&mut reader, draft.entries.len())?;
         for _ in 0..reader.count(FileId::LEN)? {
             let id = FileId::from_bytes(reader.array()?);
@@ -290,6 +303,20 @@ mod tests {
         assert_eq!(paths(&draft), ["a/x", "a/x/y", "b"]);
         add(&mut draft, "a", [link("a", "b")]);
         assert_eq!(paths(&draft), ["a", "b"]);
+    }
+
+    #[test]
+    fn adding_the_same_again_only_renews_fingerprints() {
+        let first = draft([dir("a"), file("a/b"), file("c")]);
+        let mut again = Draft::decode(&first.encode().unwrap()).unwrap();
+        let print = Some(Fingerprint([3; 16]));
+        let same = vec![(file("a/b"), print), (dir("a"), None)];
+        again.replace_within(Some(&path("a")), same, BTreeMap::new()).unwrap();
+        assert_eq!(again.entries(), first.entries());
+        assert_eq!(again.fingerprints(), [None, print, None]);
+        assert!(again.contents().blocks.is_some());
+        add(&mut again, "a", [dir("a")]);
+        assert!(again.contents().blocks.is_none());
     }
 
     #[test]

@@ -207,6 +207,9 @@ fn timestamp(reader: &mut Reader<'_>) -> Result<Timestamp> {
 
 fn map(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>> {
     let count = reader.count(2)?;
+    if count > MAX_LABELS {
+        return Err(reader.error("it has too many labels or facts"));
+    }
     let mut map = BTreeMap::new();
     for _ in 0..count {
         let key = reader.text()?;

@@ -8,7 +8,7 @@ use redb::{
     AccessGuard, Builder, Range, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, TableError,
 };
 
-use super::block::Block;
+use super::block::{Block, decode_all};
 use super::canonical::ListingHasher;
 use super::chunks::decode_chunks;
 use super::codec::Reader;
@@ -132,6 +132,21 @@ impl Manifest {
         self.blocks_from(b"", None)
     }
 
+    /// All entries in path order and their blocks, read at once on all cores.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read.
+    pub fn load(&self) -> Result<(Vec<Entry>, Vec<Block>)> {
+        let rows = self.entries.as_ref().map(|table| table.range::<&[u8]>(..)).transpose();
+        let rows = rows.map_err(|e| self.at().error(e))?.into_iter().flatten();
+        let stored = rows.map(|row| row.map(|(_, block)| block.value().to_vec()));
+        let stored = stored.collect::<std::result::Result<_, _>>();
+        let stored = stored.map_err(|e| self.at().error(e))?;
+        let (blocks, entries) = decode_all(stored).map_err(|e| self.at().read(e.into()))?;
+        Ok((entries, blocks))
+    }
+
     /// The entry at `folder` and all below it, in path order; nothing when there is none. Reads
     /// only the blocks that hold some of them.
     pub fn entries_within(&self, folder: &RelPath) -> Entries<'_> {
@@ -198,7 +213,7 @@ impl Manifest {
     /// When something cannot be read or does not agree.
     pub fn verify(&self) -> Result<()> {
         let mut hasher = ListingHasher::new(&self.meta).map_err(|e| self.at().read(e.into()))?;
-        let mut entries = Vec::new();
+        let mut summary = Summary { new_bytes: self.summary.new_bytes, ..Summary::default() };
         for entry in self.entries() {
             let entry = entry?;
             hasher.push(&entry).map_err(|e| self.at().read(e.into()))?;
@@ -208,12 +223,12 @@ impl Manifest {
             {
                 return Err(self.at().damaged("a chunk list does not add up to its file"));
             }
-            entries.push(entry);
+            summary.add(&entry);
         }
         if hasher.finish() != self.run {
             return Err(self.at().damaged("its contents have another id"));
         }
-        if Summary::of(&entries, self.summary.new_bytes) != self.summary {
+        if summary != self.summary {
             return Err(self.at().damaged("its summary is not that of its entries"));
         }
         Ok(())

@@ -53,26 +53,27 @@ impl Summary {
     /// The summary of these entries.
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>, new_bytes: u64) -> Self {
         let mut summary = Self { new_bytes, ..Self::default() };
-        let mut largest: Option<(&RelPath, u64)> = None;
-        for entry in entries {
-            match entry.node {
-                Node::File { size, .. } => {
-                    summary.files += 1;
-                    // A received listing may claim any sizes.
-                    summary.bytes = summary.bytes.saturating_add(size);
-                    let tally = summary.types.entry(entry.artifact_type()).or_default();
-                    tally.files += 1;
-                    tally.bytes = tally.bytes.saturating_add(size);
-                    if size > largest.map_or(0, |(_, size)| size) {
-                        largest = Some((&entry.path, size));
-                    }
-                }
-                Node::Dir => summary.dirs += 1,
-                Node::Symlink { .. } => summary.links += 1,
-            }
-        }
-        summary.largest = largest.map(|(path, size)| Largest { path: path.clone(), size });
+        entries.into_iter().for_each(|entry| summary.add(entry));
         summary
+    }
+
+    /// Counts one more entry.
+    pub fn add(&mut self, entry: &Entry) {
+        match entry.node {
+            Node::File { size, .. } => {
+                self.files += 1;
+                // A received listing may claim any sizes.
+                self.bytes = self.bytes.saturating_add(size);
+                let tally = self.types.entry(entry.artifact_type()).or_default();
+                tally.files += 1;
+                tally.bytes = tally.bytes.saturating_add(size);
+                if size > self.largest.as_ref().map_or(0, |largest| largest.size) {
+                    self.largest = Some(Largest { path: entry.path.clone(), size });
+                }
+            }
+            Node::Dir => self.dirs += 1,
+            Node::Symlink { .. } => self.links += 1,
+        }
     }
 
     /// Files, folders and links together.

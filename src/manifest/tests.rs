@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::sample::{self, dir, file, link, path};
-use super::{ChunkList, Contents, Entry, Manifest, RunMeta, Sealed, seal};
+use super::{ChunkList, Contents, Draft, Entry, Manifest, RunMeta, Sealed, seal};
 use crate::id::{FileId, RunId};
 
 fn sealed(meta: &RunMeta, entries: &[Entry], chunks: &BTreeMap<FileId, ChunkList>) -> Sealed {
@@ -96,8 +96,21 @@ fn prepared_blocks_give_the_same_run() {
     let plain = Contents { entries: &entries, blocks: None, chunks: &chunks, new_bytes: 0 };
     let prepared = Contents { blocks: Some(&blocks), ..plain };
     let [a, b] = [plain, prepared].map(|c| seal(&sample::meta(), c).unwrap());
-    assert_eq!((a.id, a.summary), (b.id, b.summary));
+    assert_eq!((a.id, &a.summary), (b.id, &b.summary));
     assert_eq!(a.bytes, b.bytes);
+
+    let (_folder, at) = stored(&a);
+    let (loaded, loaded_blocks) = Manifest::open(&at, a.id).unwrap().load().unwrap();
+    assert_eq!((&loaded, &loaded_blocks), (&entries, &blocks));
+    let staged = |entries: &[Entry]| entries.iter().map(|e| (e.clone(), None)).collect();
+    let mut draft = Draft::new(sample::meta().started);
+    assert!(!draft.adopt_blocks(&loaded, loaded_blocks.clone()));
+    draft.replace_within(None, staged(&entries), BTreeMap::new()).unwrap();
+    assert!(draft.adopt_blocks(&loaded, loaded_blocks));
+    draft.replace_within(Some(&path("report/001")), staged(&[]), BTreeMap::new()).unwrap();
+    let read = Draft::decode(&draft.encode().unwrap()).unwrap();
+    assert_eq!(read.entries(), draft.entries());
+    assert!(draft.entries().len() < entries.len());
 }
 
 #[test]

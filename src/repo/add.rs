@@ -12,7 +12,9 @@ use super::roots::{agree, roots};
 use super::{Error, Repo, Result};
 use crate::artifact::ArtifactType;
 use crate::id::FileId;
-use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged};
+use crate::manifest::{
+    Block, ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged,
+};
 use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Written};
@@ -77,7 +79,7 @@ impl Repo {
         if monitor.interrupted() {
             return Err(Error::Interrupted);
         }
-        let known = Known::load(self, &options.draft)?;
+        let mut known = Known::load(self, &options.draft)?;
         let mut plan = Plan::new(found, &known, &roots, options, monitor)?;
         let written = self.read(&mut plan, options, clock, monitor)?;
         let mut added = plan.added;
@@ -95,6 +97,9 @@ impl Repo {
             draft.replace_within(at, staged, lists.clone())?;
         }
         draft.new_bytes += written.stored;
+        if let Some((_, entries, _)) = &known.last {
+            draft.adopt_blocks(entries, std::mem::take(&mut known.blocks));
+        }
         self.save_draft(&options.draft, &draft)?;
         self.store.tidy()?;
         Ok(added)
@@ -113,13 +118,14 @@ impl Repo {
         }
         let policy = |detected: &Detected| {
             let artifact = options.declared.unwrap_or(detected.artifact);
-            match (options.compression)(artifact) {
-                None => Compression::None,
-                Some(level) if packed(detected) => Compression::Doubtful(level),
-                Some(level) => Compression::Zstd(level),
+            let Some(level) = (options.compression)(artifact) else { return Compression::None };
+            match detected.content_type {
+                Some(kind) if is_packed(kind) => Compression::Doubtful(level),
+                Some(kind) if is_text(kind) => Compression::Zstd(level),
+                _ => Compression::Likely(level),
             }
         };
-        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.size).sum()));
+        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.stat.size).sum()));
         let writer = self.store.writer()?;
         let taken = ingest(&plan.jobs, &writer, &policy, monitor)?;
         let written = writer.finish()?;
@@ -130,13 +136,18 @@ impl Repo {
 }
 
 /// Whether content of this type is compressed already, as far as its type tells.
-fn packed(detected: &Detected) -> bool {
-    let Some(kind) = detected.content_type else { return false };
-    let text_image = kind == "image/svg+xml" || kind == "image/bmp";
-    (kind.starts_with("image/") && !text_image)
+fn is_packed(kind: &str) -> bool {
+    let picture = kind.starts_with("image/") && !matches!(kind, "image/svg+xml" | "image/bmp");
+    picture
         || kind.starts_with("video/")
         || kind.starts_with("font/woff")
         || matches!(kind, "application/zip" | "application/gzip" | "application/zstd")
+}
+
+/// Whether content of this type is text, which always shrinks.
+fn is_text(kind: &str) -> bool {
+    kind.starts_with("text/")
+        || matches!(kind, "application/json" | "application/javascript" | "application/xml")
 }
 
 /// What is known of files without reading them: the draft, and the last run with what `stat` said
@@ -144,18 +155,22 @@ fn packed(detected: &Detected) -> bool {
 pub(super) struct Known {
     draft: Option<Draft>,
     last: Option<(Manifest, Vec<Entry>, Last)>,
+    /// The blocks that the last run's entries are stored in.
+    blocks: Vec<Block>,
 }
 
 impl Known {
     pub(super) fn load(repo: &Repo, name: &str) -> Result<Self> {
         let draft = repo.draft(name)?;
+        let mut blocks = Vec::new();
         let last = repo.last(name).and_then(|last| {
             // A run that gc removed, or a record that fits no run, only costs reading the files.
             let manifest = repo.manifest(last.run).ok()?;
-            let entries = manifest.entries().collect::<std::result::Result<Vec<_>, _>>().ok()?;
+            let (entries, stored) = manifest.load().ok()?;
+            blocks = stored;
             (entries.len() == last.fingerprints.len()).then_some((manifest, entries, last))
         });
-        Ok(Self { draft, last })
+        Ok(Self { draft, last, blocks })
     }
 
     /// The entry of a file that still has its fingerprint.
@@ -270,7 +285,7 @@ impl Plan {
                         Some(root) => root.locate(entry.path.as_bytes()),
                         None => return Ok(()),
                     };
-                    self.jobs.push(Job { path: entry.path.clone(), source, size: f.stat.size });
+                    self.jobs.push(Job { path: entry.path.clone(), source, stat: f.stat });
                 }
             },
         }

@@ -111,6 +111,15 @@ impl Error {
         Self::User { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Whether a file of the store is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        match self {
+            Self::Disk(e) => e.is_not_found(),
+            Self::Manifest(e) => e.is_not_found(),
+            _ => false,
+        }
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -124,6 +133,9 @@ impl Error {
             }
             Self::Draft { name, .. } => {
                 Some(format!("start over with `eart draft drop {name}`; runs are not affected"))
+            }
+            Self::Write { path, source } => {
+                disk::Error::new("write", path, std::io::Error::from(source.kind())).hint()
             }
             Self::User { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
             _ => None,

@@ -3,11 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Repo, Result};
-use crate::id::RunId;
+use crate::id::{ParseIdError, RunId};
 use crate::manifest::check_name;
 
-const TAGS: &str = "refs/tags";
-const PINS: &str = "refs/pins";
+pub(super) const TAGS: &str = "refs/tags";
+pub(super) const PINS: &str = "refs/pins";
+
+pub(super) fn tag_file(name: &str) -> String {
+    format!("{TAGS}/{name}")
+}
+
+pub(super) fn pin_file(run: RunId) -> String {
+    format!("{PINS}/{run}")
+}
+
+/// The error for a tag that says nothing.
+pub(super) fn damaged_tag(name: &str, message: &str) -> Error {
+    Error::hinted(
+        message,
+        format!("set it again with `eart tag {name} RUN`, or remove it with `eart tag -d {name}`"),
+    )
+}
 
 /// The tags and pins at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +32,8 @@ pub struct Refs {
     pub tags: BTreeMap<String, RunId>,
     /// Pinned runs.
     pub pins: BTreeSet<RunId>,
+    /// Tags that cannot be read, and what to say about each.
+    pub damaged: BTreeMap<String, String>,
 }
 
 impl Refs {
@@ -30,31 +48,42 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// When one cannot be read.
+    /// When one cannot be read: what decides about runs must know all of them.
     pub fn refs(&self) -> Result<Refs> {
+        let refs = self.readable_refs()?;
+        match refs.damaged.iter().next() {
+            Some((name, reason)) => Err(damaged_tag(name, reason)),
+            None => Ok(refs),
+        }
+    }
+
+    /// The tags and pins that can be read, and which tags cannot; for showing and resolving.
+    ///
+    /// # Errors
+    ///
+    /// When the folders cannot be read.
+    pub fn readable_refs(&self) -> Result<Refs> {
         let mut refs = Refs::default();
         for name in self.folder.list(TAGS)? {
-            if let Some(id) = self.read_tag(&name)? {
-                refs.tags.insert(name, id);
+            match self.read_tag(&name) {
+                Ok(Some(id)) => drop(refs.tags.insert(name, id)),
+                Ok(None) => {}
+                Err(e) => drop(refs.damaged.insert(name, e.to_string())),
             }
         }
         refs.pins = self.folder.list(PINS)?.iter().filter_map(|n| n.parse().ok()).collect();
         Ok(refs)
     }
 
-    fn read_tag(&self, name: &str) -> Result<Option<RunId>> {
-        let file = format!("{TAGS}/{name}");
-        let bytes = match self.folder.read(&file) {
+    /// Reads a tag's file; `None` when there is none.
+    pub(super) fn read_tag(&self, name: &str) -> Result<Option<RunId>> {
+        let bytes = match self.folder.read(tag_file(name)) {
             Err(e) if e.is_not_found() => return Ok(None),
             other => other?,
         };
-        let text = String::from_utf8_lossy(&bytes);
-        text.trim().parse().map(Some).map_err(|e: crate::id::ParseIdError| {
-            let path = self.folder.path(&file);
-            Error::hinted(
-                format!("The tag {name} is damaged: {e} ({})", path.display()),
-                format!("set it again with `eart tag {name} RUN`, or remove it with `eart tag -d {name}`"),
-            )
+        let id = String::from_utf8_lossy(&bytes).trim().parse();
+        id.map(Some).map_err(|e: ParseIdError| {
+            damaged_tag(name, &format!("The tag {name} is damaged: {e}"))
         })
     }
 
@@ -72,7 +101,7 @@ impl Repo {
         // gc removes runs under the same lock: the run that is here now stays.
         self.must_exist(run)?;
         let before = self.read_tag(name).unwrap_or(None);
-        self.folder.write(format!("{TAGS}/{name}"), format!("{run}\n").as_bytes())?;
+        self.folder.write(tag_file(name), format!("{run}\n").as_bytes())?;
         Ok(before)
     }
 
@@ -84,7 +113,7 @@ impl Repo {
     pub fn remove_tag(&self, name: &str) -> Result<Option<RunId>> {
         let _lock = self.lock_refs()?;
         if check_name("The tag's name", name).is_err()
-            || !self.folder.path(format!("{TAGS}/{name}")).is_file()
+            || !self.folder.path(tag_file(name)).is_file()
         {
             return Err(Error::hinted(
                 format!("No tag {name:?}"),
@@ -92,7 +121,7 @@ impl Repo {
             ));
         }
         let before = self.read_tag(name).unwrap_or(None);
-        self.folder.remove(format!("{TAGS}/{name}"))?;
+        self.folder.remove(tag_file(name))?;
         self.folder.sync_dir(TAGS)?;
         Ok(before)
     }
@@ -105,7 +134,7 @@ impl Repo {
     pub fn pin(&self, run: RunId) -> Result<bool> {
         let _lock = self.lock_refs()?;
         self.must_exist(run)?;
-        let file = format!("{PINS}/{run}");
+        let file = pin_file(run);
         if self.folder.path(&file).exists() {
             return Ok(false);
         }
@@ -120,7 +149,7 @@ impl Repo {
     /// When it cannot be removed.
     pub fn unpin(&self, run: RunId) -> Result<bool> {
         let _lock = self.lock_refs()?;
-        let file = format!("{PINS}/{run}");
+        let file = pin_file(run);
         let pinned = self.folder.path(&file).exists();
         if pinned {
             self.folder.remove(file)?;

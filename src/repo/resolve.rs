@@ -3,8 +3,13 @@
 //! `latest`, tag, run name (its newest), id, or unique id prefix, in this order; then `~N` for the
 //! N-th run before it, and `@label=value,...` to look only at runs with these labels.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::select::trim;
 use super::{Catalog, Error, Record, Refs, Repo, Result};
 use crate::id::RunId;
+use crate::path::RelPath;
 
 /// The name of the newest run.
 pub const LATEST: &str = "latest";
@@ -46,7 +51,7 @@ impl<'a> Spec<'a> {
             if let Some((rest, count)) = filter.rsplit_once('~')
                 && let Some(count) = steps(count)
             {
-                (filter, back) = (rest, back + count);
+                (filter, back) = (rest, back.saturating_add(count));
             }
             for pair in filter.split(',') {
                 match pair.split_once('=') {
@@ -73,20 +78,53 @@ impl Repo {
     ///
     /// When it names none, or a prefix several: the message lists them.
     pub fn resolve(&self, text: &str) -> Result<RunId> {
-        resolve(text, &self.catalog()?, &self.refs()?).map(|record| record.id)
+        resolve(text, &self.catalog()?, &self.readable_refs()?).map(|record| record.id)
     }
 
-    /// Splits `RUN:PATH` and finds the run. The path may be empty.
+    /// The records of the runs that revisions name, looking at the catalog once.
     ///
     /// # Errors
     ///
     /// As [`Repo::resolve`].
-    pub fn resolve_path<'a>(&self, text: &'a str) -> Result<(RunId, Option<&'a str>)> {
-        let (run, path) = match text.split_once(':') {
-            Some((run, path)) => (run, Some(path)),
-            None => (text, None),
-        };
-        Ok((self.resolve(run)?, path.filter(|p| !p.is_empty())))
+    pub fn records(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Record>> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        texts.iter().map(|text| resolve(text.as_ref(), &catalog, &refs).cloned()).collect()
+    }
+
+    /// The run that a revision names, behind the one before it: of the runs with the same labels,
+    /// where the revision names labels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::resolve`], and when there is none before it.
+    pub fn resolve_with_previous(&self, text: &str) -> Result<[RunId; 2]> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        let new = nth(text, 0, &catalog, &refs)?.id;
+        Ok([nth(text, 1, &catalog, &refs)?.id, new])
+    }
+
+    /// Finds what `RUN:PATH` names, each; `None` where there is no path, which means all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repo::resolve`], and when a path cannot stand in a run.
+    pub fn resolve_paths(
+        &self,
+        texts: &[impl AsRef<OsStr>],
+    ) -> Result<Vec<(RunId, Option<RelPath>)>> {
+        let (catalog, refs) = (self.catalog()?, self.readable_refs()?);
+        let mut found = Vec::with_capacity(texts.len());
+        for text in texts {
+            let bytes = text.as_ref().as_bytes();
+            let (run, path) = match bytes.iter().position(|b| *b == b':') {
+                Some(colon) => (&bytes[..colon], trim(&bytes[colon + 1..])),
+                None => (bytes, &b""[..]),
+            };
+            let run = resolve(&String::from_utf8_lossy(run), &catalog, &refs)?.id;
+            let path = if matches!(path, b"" | b".") { None } else { Some(RelPath::new(path)?) };
+            found.push((run, path));
+        }
+        Ok(found)
     }
 }
 
@@ -96,6 +134,11 @@ impl Repo {
 ///
 /// As [`Repo::resolve`].
 pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
+    nth(text, 0, catalog, refs)
+}
+
+/// Finds the `more`th run before the one that a revision names.
+fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
     let spec = Spec::parse(text)?;
     let wanted = |r: &&Record| {
         spec.labels.iter().all(|(k, v)| r.meta.labels.get(*k).is_some_and(|have| have == v))
@@ -111,11 +154,16 @@ pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a 
         }
         None => return Err(no_run(text, &spec)),
     };
-    matching.get(start + spec.back).copied().ok_or_else(|| {
-        Error::hinted(
-            format!("No run {text:?}: only {} lie before that one", matching.len() - 1 - start),
-            "`eart log` lists the runs",
-        )
+    let place = start.saturating_add(spec.back).saturating_add(more);
+    matching.get(place).copied().ok_or_else(|| {
+        let before = match matching.len() - 1 - start {
+            0 => "none lies".to_owned(),
+            1 => "only 1 lies".to_owned(),
+            n => format!("only {n} lie"),
+        };
+        let what = if more > 0 { "No run before" } else { "No run" };
+        let message = format!("{what} {text:?}: {before} before {}", spec.base);
+        Error::hinted(message, "`eart log` lists the runs")
     })
 }
 
@@ -141,6 +189,9 @@ fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Res
             ));
         }
         return Ok(matching.iter().position(|r| r.id == *id));
+    }
+    if let Some(reason) = refs.damaged.get(name) {
+        return Err(super::refs::damaged_tag(name, reason));
     }
     if let Some(place) = matching.iter().position(|r| r.meta.name == name) {
         return Ok(Some(place));

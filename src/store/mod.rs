@@ -8,6 +8,7 @@ mod frame;
 mod index;
 mod pack;
 mod read;
+mod salvage;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ pub use index::{Index, pack_name};
 pub use pack::{ChunkRow, Footer, FrameRow};
 pub use read::Reader;
 pub use segment::Location;
-pub use write::{Lane, Writer, Written};
+pub use write::{IdHash, Lane, Writer, Written};
 
 use std::path::PathBuf;
 use std::sync::Arc;

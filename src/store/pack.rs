@@ -19,7 +19,7 @@ pub struct FrameRow {
     pub offset: u32,
     /// Bytes in the pack.
     pub stored: u32,
-    /// Bytes when decoded, at most 2 MiB.
+    /// Bytes when decoded, at most 4 MiB.
     pub raw: u32,
     /// How it is stored.
     pub codec: Codec,
@@ -98,11 +98,34 @@ impl Footer {
         if trailer.len() != TRAILER || !trailer.ends_with(END) {
             return Err("its end is missing");
         }
-        let frames = u32_at(trailer, 0).ok_or("its end is missing")?;
-        let chunks = u32_at(trailer, 4).ok_or("its end is missing")?;
+        let (frames, chunks) = Self::counts(trailer).ok_or("its end is missing")?;
         Ok(u64::from(frames) * FRAME_ROW as u64
             + u64::from(chunks) * CHUNK_ROW as u64
             + TRAILER as u64)
+    }
+
+    /// The numbers of frames and chunks that a trailer tells.
+    pub(super) fn counts(trailer: &[u8]) -> Option<(u32, u32)> {
+        Some((u32_at(trailer, 0)?, u32_at(trailer, 4)?))
+    }
+
+    /// Reads what it can of tables that are known to be damaged. A row that makes no sense is left
+    /// out where it can be, and nothing is certain of the others.
+    pub(super) fn lenient(tables: &[u8], frames: usize) -> Self {
+        let split = (frames * FRAME_ROW).min(tables.len());
+        let (frame_table, chunk_table) = tables.split_at(split);
+        let mut offset = HEADER as u32;
+        let frame = |row: &[u8]| {
+            let (stored, raw) = (u32_at(row, 0)?, u32_at(row, 4)?);
+            let codec = Codec::from_code(row[8]).unwrap_or(Codec::Raw);
+            let frame = FrameRow { offset, stored, raw, codec };
+            offset = offset.saturating_add(stored);
+            Some(frame)
+        };
+        Self {
+            frames: frame_table.chunks_exact(FRAME_ROW).map_while(frame).collect(),
+            chunks: chunk_table.chunks_exact(CHUNK_ROW).filter_map(chunk_row).collect(),
+        }
     }
 
     /// Reads footer and trailer (`tail`) of a pack with this header and file length, and checks

@@ -16,8 +16,8 @@ use super::pack::{ChunkRow, Footer, FrameRow};
 use super::segment::Location;
 use super::{Error, Index, Result, pack_name};
 
-/// Decoded frames a reader keeps, at about 1 MiB each.
-const FRAMES: usize = 12;
+/// Decoded frames a reader keeps, at about 2 MiB each.
+const FRAMES: usize = 8;
 /// Open packs that readers share.
 const FILES: usize = 64;
 
@@ -89,10 +89,7 @@ impl Reader {
             }
             other => other?,
         };
-        Ok(match place {
-            Held::Frame { slot, from, to } => &self.frames[slot].bytes[from..to],
-            Held::Raw => &self.raw,
-        })
+        Ok(self.held(&place))
     }
 
     /// Loads a chunk from the first of its places that has it whole.
@@ -107,11 +104,28 @@ impl Reader {
         Err(failure)
     }
 
+    /// The bytes of a chunk at a place that need not be in the index, checked against its id.
+    ///
+    /// # Errors
+    ///
+    /// When other bytes, or none, lie there.
+    pub fn at(&mut self, id: &ChunkId, place: &Location) -> Result<&[u8]> {
+        let held = self.load(id, place)?;
+        Ok(self.held(&held))
+    }
+
+    fn held(&self, held: &Held) -> &[u8] {
+        match held {
+            Held::Frame { slot, from, to } => &self.frames[*slot].bytes[*from..*to],
+            Held::Raw => &self.raw,
+        }
+    }
+
     /// Brings a chunk into memory and checks it.
     fn load(&mut self, id: &ChunkId, place: &Location) -> Result<Held> {
         let damaged = |reason: &str| Error::Damaged { pack: place.pack, reason: reason.into() };
         let (from, len) = (place.offset as usize, place.len as usize);
-        let to = from + len;
+        let to = from.saturating_add(len);
         let frame = &place.frame;
         if to > frame.raw as usize || frame.raw.max(frame.stored) as usize > MAX_RAW {
             return Err(damaged("the index points outside a frame"));
@@ -123,11 +137,7 @@ impl Reader {
         } else {
             Held::Frame { slot: self.frame(place.pack, &place.frame)?, from, to }
         };
-        let bytes = match &held {
-            Held::Frame { slot, from, to } => &self.frames[*slot].bytes[*from..*to],
-            Held::Raw => &self.raw,
-        };
-        if ChunkId::of(bytes) != *id {
+        if ChunkId::of(self.held(&held)) != *id {
             return Err(damaged("a chunk has other bytes than its id says"));
         }
         Ok(held)

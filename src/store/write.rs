@@ -27,8 +27,11 @@ const PACK_TARGET: u64 = 64 << 20;
 const SYNC_EVERY: u64 = 8 << 20;
 
 /// Ids are hashes already: their first bytes serve as they are.
-#[derive(Default)]
-pub(super) struct IdHasher(u64);
+#[derive(Debug, Default, Clone, Copy)]
+pub struct IdHasher(u64);
+
+/// Makes hash tables keyed by ids.
+pub type IdHash = BuildHasherDefault<IdHasher>;
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -46,7 +49,7 @@ impl Hasher for IdHasher {
     fn write_usize(&mut self, _: usize) {}
 }
 
-type Claims = HashSet<ChunkId, BuildHasherDefault<IdHasher>>;
+type Claims = HashSet<ChunkId, IdHash>;
 
 /// Adds chunks to a store.
 pub struct Writer {

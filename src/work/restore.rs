@@ -12,8 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps, fchmod, futimens,
-    mkdirat, openat, openat2, renameat, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, fchmod,
+    futimens, mkdirat, openat, openat2, renameat, renameat_with, statat, symlinkat, unlinkat,
+    utimensat,
 };
 use rustix::io::Errno;
 
@@ -154,6 +155,20 @@ impl Target {
         Ok(())
     }
 
+    /// Lets us write into a folder that was there; [`Target::finish_dir`] gives it its mode.
+    ///
+    /// # Errors
+    ///
+    /// The system's answer.
+    pub fn open_up(&mut self, path: &RelPath) -> io::Result<()> {
+        let dir = open_below(&self.root, path.as_bytes())?;
+        let mode = rustix::fs::fstat(&dir)?.st_mode & 0o7777;
+        if mode & 0o700 != 0o700 {
+            fchmod(&dir, Mode::from_raw_mode(mode | 0o700))?;
+        }
+        Ok(())
+    }
+
     /// Gives a folder its mode and time, once everything in it is written.
     ///
     /// # Errors
@@ -186,13 +201,13 @@ impl Target {
         })
     }
 
-    /// Starts a file that takes several writes; it appears at its path when it is complete.
+    /// Starts a file that takes several writes; it appears at its path when it is complete, and only
+    /// then takes the place of what is there, if it is to `replace` that.
     ///
     /// # Errors
     ///
     /// The system's answer.
-    pub fn begin(&mut self, path: &RelPath) -> io::Result<Partial> {
-        let umask = self.umask;
+    pub fn begin(&mut self, path: &RelPath, replace: bool) -> io::Result<Partial> {
         let (dir, name) = self.parent(path)?;
         let dir = dir.try_clone()?;
         let mut unique = [0; 8];
@@ -200,7 +215,7 @@ impl Target {
         let temp = format!(".eart-{:016x}", u64::from_le_bytes(unique));
         let file = create(&dir, OsStr::new(&temp), 0o600)?;
         let name = name.as_bytes().to_vec();
-        Ok(Partial { dir, temp, name, umask, file, len: 0, done: false })
+        Ok(Partial { dir, temp, name, replace, file, len: 0, done: false })
     }
 
     /// Writes a symbolic link. Fails with `AlreadyExists` when something is there.
@@ -224,15 +239,22 @@ impl Target {
         Ok(unlinkat(dir, name, AtFlags::empty())?)
     }
 
-    /// Gives a file that has the right content the right mode and time.
+    /// Gives a file that has the right content the right mode and time, if it has not.
     ///
     /// # Errors
     ///
     /// The system's answer.
     pub fn touch(&mut self, path: &RelPath, mode: u32, mtime: Mtime) -> io::Result<()> {
         let file = self.read(path)?;
-        fchmod(&file, Mode::from_raw_mode(mode))?;
-        Ok(futimens(&file, &times(mtime))?)
+        let stat = rustix::fs::fstat(&file)?;
+        let kept = (stat.st_mtime, stat.st_mtime_nsec as u32);
+        if stat.st_mode & 0o7777 != mode {
+            fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        if kept != (mtime.secs, mtime.nanos) {
+            futimens(&file, &times(mtime))?;
+        }
+        Ok(())
     }
 
     /// The open folder of a path, and its name there.
@@ -297,7 +319,7 @@ pub struct Partial {
     dir: OwnedFd,
     temp: String,
     name: Vec<u8>,
-    umask: u32,
+    replace: bool,
     file: File,
     len: u64,
     done: bool,
@@ -318,7 +340,7 @@ impl Partial {
         }
     }
 
-    /// Gives the file its mode, its time and its name, in place of what is there.
+    /// Gives the file its mode, its time and its name.
     ///
     /// # Errors
     ///
@@ -326,8 +348,14 @@ impl Partial {
     pub fn finish(mut self, mode: u32, mtime: Mtime) -> io::Result<()> {
         self.file.set_len(self.len)?;
         // The name it was created under had another mode.
-        finish(&self.file, self.umask | 0o777, mode, mtime)?;
-        renameat(&self.dir, self.temp.as_str(), &self.dir, OsStr::from_bytes(&self.name))?;
+        finish(&self.file, 0o777, mode, mtime)?;
+        let (dir, from, to) = (&self.dir, self.temp.as_str(), OsStr::from_bytes(&self.name));
+        let flags = if self.replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
+        match renameat_with(dir, from, dir, to, flags) {
+            // Not every file system can; that nothing was there is known from before.
+            Err(Errno::INVAL | Errno::NOSYS) => renameat(dir, from, dir, to)?,
+            other => other?,
+        }
         self.done = true;
         Ok(())
     }

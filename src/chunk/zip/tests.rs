@@ -277,7 +277,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), at: prop::sample::Index) {
+    fn any_bytes_do_no_harm(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        at: prop::sample::Index,
+    ) {
         let mut bytes = [LOCAL, &bytes].concat();
         let end = at.index(bytes.len());
         bytes.splice(end..end, END.iter().copied());

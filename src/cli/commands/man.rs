@@ -59,11 +59,15 @@ fn rest(command: &Command, name: &str) -> Roff {
     };
     if !notes.is_empty() {
         roff.control("SH", ["NOTES"]);
-        notes.lines().for_each(|line| drop(roff.text([roman(line)])));
+        for line in notes.lines() {
+            roff.text([roman(line)]);
+        }
     }
     if !examples.is_empty() {
         roff.control("SH", ["EXAMPLES"]).control("nf", []);
-        examples.lines().for_each(|line| drop(roff.text([roman(line.trim_start())])));
+        for line in examples.lines() {
+            roff.text([roman(line.trim_start())]);
+        }
         roff.control("fi", []);
     }
     if name != "eart" {

@@ -1,0 +1,245 @@
+//! `gc`: whole runs go as the retention policy says, and the space that only they needed comes
+//! back.
+//!
+//! First the runs: an audit line each, then their files. Then the space: a plan of packs to delete
+//! and to write anew, made and carried out next to those who add. Only the sweep excludes them, and
+//! is short: under the exclusive lock it reads runs and drafts again, spares packs that were named
+//! meanwhile, writes the index without the rest, and deletes. A crash at any point leaves garbage
+//! for the next gc, nothing else.
+
+pub(super) mod live;
+mod retention;
+mod size;
+mod space;
+
+pub use retention::{Fate, Policy, Reason};
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::{Error, Repo, Result};
+use crate::disk::{LockMode, TMP};
+use crate::id::{PackId, RunId};
+use crate::progress::Monitor;
+use crate::store::pack_name;
+use live::Chunks;
+use space::Plan;
+
+/// Temporary files older than this belong to nobody: small ones live for milliseconds, and packs
+/// are only written by those whom the sweep excludes.
+const STALE: Duration = Duration::from_secs(600);
+
+/// What to collect.
+#[derive(Debug, Clone, Default)]
+pub struct GcOptions {
+    /// Which runs stay.
+    pub policy: Policy,
+    /// Only say what would happen.
+    pub dry_run: bool,
+    /// Drafts untouched for longer than this are dropped.
+    pub drafts: Option<Duration>,
+    /// The zstd level for what is compressed anew.
+    pub level: i32,
+}
+
+/// What a gc did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Collected {
+    /// Every run, newest first, with what became of it and why.
+    pub fates: Vec<Fate>,
+    /// Runs that would have gone, but got a tag or pin meanwhile.
+    pub spared: Vec<RunId>,
+    /// Drafts that were dropped.
+    pub drafts: Vec<String>,
+    /// Bytes by which the store shrank; exact, or an estimate in a dry run.
+    pub freed: u64,
+    /// Whether `freed` is an estimate.
+    pub estimate: bool,
+    /// Packs deleted, and packs whose needed part was moved to new ones.
+    pub packs_deleted: u64,
+    /// See `packs_deleted`.
+    pub packs_rewritten: u64,
+    /// Bytes of packs and manifests afterwards.
+    pub stored: u64,
+    /// Whether the store is still larger than `max_size` allows.
+    pub too_large: bool,
+}
+
+impl Repo {
+    /// Applies the retention policy and gives the space back.
+    ///
+    /// # Errors
+    ///
+    /// When a run that stays cannot be read: then nobody can tell which chunks it needs, and nothing
+    /// is deleted. When the store cannot be written.
+    pub fn gc(&self, options: &GcOptions, monitor: &dyn Monitor) -> Result<Collected> {
+        if options.policy.newest == Some(0) {
+            return Err(Error::hinted(
+                "A policy that keeps 0 runs would delete everything",
+                "name the runs with `eart rm RUN...`, then run `eart gc`",
+            ));
+        }
+        if !options.policy.has_rules() && options.policy.max_size.is_none() {
+            return Err(Error::hinted(
+                "No rule says which runs stay",
+                "name one, such as --keep 10 or --keep-within 30d, or set it with `eart config`",
+            ));
+        }
+        let _alone = match options.dry_run {
+            true => None,
+            false => Some(self.folder.lock("gc.lock", LockMode::Exclusive)?),
+        };
+        let catalog = self.catalog()?;
+        if let Some((id, _)) = catalog.unreadable().first() {
+            return Err(Error::hinted(
+                format!("The run {} cannot be read, so nobody knows what it needs", id.short()),
+                format!("look with `eart fsck`; `eart rm {id}` gives the run up"),
+            ));
+        }
+        let refs = self.refs()?;
+        let mut fates =
+            retention::decide(catalog.records(), &refs, &options.policy, self.clock.now());
+        drop(catalog);
+        if let Some(limit) = options.policy.max_size {
+            self.shrink(&mut fates, limit)?;
+        }
+        let mut drafts = match options.drafts {
+            Some(age) => self.abandoned_drafts(age)?,
+            None => Vec::new(),
+        };
+        let mut tally = Tally::default();
+        let mut spared = Vec::new();
+        if !options.dry_run {
+            spared = self.remove_expired(&mut fates, &mut tally)?;
+            drafts.retain(|name| self.drop_draft(name).is_ok());
+        }
+        let stays: Vec<RunId> = fates.iter().filter(|f| f.stays).map(|f| f.id).collect();
+        let plan = {
+            let _share = (!options.dry_run).then(|| self.share()).transpose()?;
+            monitor.begin("Looking", None);
+            let live = self.live(&stays)?;
+            let plan = self.plan_space(&live)?;
+            monitor.end();
+            if !options.dry_run {
+                monitor.begin("Moving", Some(plan.rewrite.len() as u64));
+                tally.added += plan.rewrite(self, &live, options.level, monitor)?;
+                monitor.end();
+            }
+            (plan, live)
+        };
+        let (plan, live) = plan;
+        let mut collected = Collected {
+            spared,
+            drafts,
+            freed: plan.frees,
+            estimate: options.dry_run,
+            packs_deleted: plan.delete.len() as u64,
+            packs_rewritten: plan.rewrite.len() as u64,
+            stored: 0,
+            too_large: false,
+            fates,
+        };
+        if options.dry_run {
+            let gone = collected.fates.iter().filter(|f| !f.stays);
+            collected.freed += gone.map(|f| size_of(&self.run_path(f.id))).sum::<u64>();
+            collected.stored = self.stored()?.saturating_sub(collected.freed);
+        } else {
+            self.sweep(plan, live, &stays, &mut tally)?;
+            collected.freed = tally.removed.saturating_sub(tally.added);
+            collected.stored = self.stored()?;
+        }
+        collected.too_large = options.policy.max_size.is_some_and(|max| collected.stored > max);
+        Ok(collected)
+    }
+
+    /// Removes the runs that go; those that got a tag or pin meanwhile stay.
+    fn remove_expired(&self, fates: &mut [Fate], tally: &mut Tally) -> Result<Vec<RunId>> {
+        let going: Vec<(RunId, String)> = fates
+            .iter()
+            .filter(|f| !f.stays)
+            .map(|f| (f.id, f.reasons.iter().map(ToString::to_string).collect()))
+            .collect();
+        if going.is_empty() {
+            return Ok(Vec::new());
+        }
+        let removed = self.remove_runs(&going, "gc")?;
+        tally.removed += removed.bytes;
+        for fate in fates.iter_mut().filter(|f| removed.spared.contains(&f.id)) {
+            fate.stays = true;
+        }
+        Ok(removed.spared)
+    }
+
+    /// Deletes what the plan gives up, but for packs that were named since it was made.
+    fn sweep(&self, plan: Plan, live: Chunks, planned: &[RunId], tally: &mut Tally) -> Result<()> {
+        let _exclusive = self.exclude()?;
+        let planned: HashSet<&RunId> = planned.iter().collect();
+        let doomed: HashSet<PackId> = plan.delete.iter().chain(&plan.rewrite).copied().collect();
+        let index = self.store.index()?;
+        let mut spared: HashSet<PackId> = HashSet::new();
+        let mut spare = |id| {
+            if live.contains(&id) {
+                return;
+            }
+            let mut places = index.places(&id).map(|l| l.pack).peekable();
+            let first = places.peek().copied();
+            if !places.any(|pack| !doomed.contains(&pack)) {
+                spared.extend(first);
+            }
+        };
+        for id in self.run_ids()?.iter().filter(|id| !planned.contains(id)) {
+            self.chunks_of_run(*id, &mut spare)?;
+        }
+        for name in self.draft_names()? {
+            self.chunks_of_draft(&name, &mut spare)?;
+        }
+        let gone = |pack: &PackId| doomed.contains(pack) && !spared.contains(pack);
+        let (delete, keep): (Vec<PackId>, Vec<PackId>) =
+            index.packs().iter().copied().partition(gone);
+        if !delete.is_empty() {
+            tally.removed += self.size_of_folder("index")?;
+            self.store.reindex(&keep)?;
+            tally.added += self.size_of_folder("index")?;
+            for pack in delete {
+                tally.removed += size_of(&self.folder.path(pack_name(pack)));
+                self.folder.remove(pack_name(pack))?;
+            }
+            self.folder.sync_dir(crate::store::PACKS)?;
+        }
+        for name in self.folder.list(TMP)? {
+            let name = format!("{TMP}/{name}");
+            let path = self.folder.path(&name);
+            let modified = std::fs::metadata(&path).and_then(|m| m.modified());
+            let age = modified.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
+            if age.is_ok_and(|age| age > STALE) {
+                tally.removed += size_of(&path);
+                self.folder.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of packs and manifests.
+    pub(super) fn stored(&self) -> Result<u64> {
+        Ok(self.size_of_folder(crate::store::PACKS)? + self.size_of_folder(super::runs::RUNS)?)
+    }
+
+    /// Bytes of the files in a folder of the store.
+    pub(super) fn size_of_folder(&self, name: &str) -> Result<u64> {
+        let names = self.folder.list(name)?;
+        Ok(names.iter().map(|n| size_of(&self.folder.path(format!("{name}/{n}")))).sum())
+    }
+}
+
+/// Bytes that came and went.
+#[derive(Debug, Default)]
+struct Tally {
+    removed: u64,
+    added: u64,
+}
+
+fn size_of(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len())
+}

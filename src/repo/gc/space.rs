@@ -1,0 +1,188 @@
+//! Which packs go, which are written anew, which stay as they are.
+
+use std::collections::HashMap;
+
+use crate::id::{ChunkId, PackId};
+use crate::progress::Monitor;
+use crate::repo::{Error, Repo, Result};
+use crate::store::{ChunkRow, Compression, FrameRow, IdHash, Lane, Reader, pack_name};
+
+use super::live::Chunks;
+
+/// Waste that is put up with, in percent of what is needed: writing packs anew costs more than it
+/// gives below that.
+const WASTE_PERCENT: u64 = 2;
+/// A frame is copied as it is when at most this part of it is waste, in percent.
+const FRAME_WASTE_PERCENT: u64 = 10;
+/// Packs below this are small.
+const SMALL: u64 = 8 << 20;
+/// So many small packs are put up with before they are joined.
+const SMALL_PACKS: usize = 64;
+
+/// What is to become of the packs.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Packs of which nothing is needed.
+    pub(super) delete: Vec<PackId>,
+    /// Packs whose needed chunks move to new packs.
+    pub(super) rewrite: Vec<PackId>,
+    /// Packs that stay.
+    pub(super) keep: Vec<PackId>,
+    /// Bytes that deleting and rewriting will free, as far as can be told before.
+    pub(super) frees: u64,
+    /// Which chunks of which pack are needed from there.
+    homes: HashMap<ChunkId, PackId, IdHash>,
+}
+
+struct Usage {
+    pack: PackId,
+    size: u64,
+    needed: u64,
+}
+
+impl Repo {
+    /// Decides about every pack, given the chunks that are needed. Damaged packs stay: only
+    /// `fsck --repair` touches them.
+    pub(super) fn plan_space(&self, live: &Chunks) -> Result<Plan> {
+        let mut plan = Plan::default();
+        let mut usages = Vec::new();
+        for &pack in self.store.index()?.packs() {
+            let size = match std::fs::metadata(self.folder.path(pack_name(pack))) {
+                Ok(meta) => meta.len(),
+                Err(_) => continue,
+            };
+            let Ok(footer) = self.store.footer(pack)? else {
+                plan.keep.push(pack);
+                continue;
+            };
+            // Bytes needed of each frame; a chunk that lies in two packs is needed from one.
+            let mut needed = vec![0u64; footer.frames.len()];
+            for chunk in footer.chunks.iter().filter(|c| live.contains(&c.id)) {
+                if *plan.homes.entry(chunk.id).or_insert(pack) == pack
+                    && let Some(frame) = needed.get_mut(chunk.frame as usize)
+                {
+                    *frame += u64::from(chunk.len);
+                }
+            }
+            let share = |(frame, raw): (&FrameRow, &u64)| {
+                u64::from(frame.stored) * raw / u64::from(frame.raw.max(1))
+            };
+            let frames: u64 = footer.frames.iter().zip(&needed).map(share).sum();
+            let overhead = size - footer.frames.iter().map(|f| u64::from(f.stored)).sum::<u64>();
+            let needed = if frames == 0 { 0 } else { (frames + overhead).min(size) };
+            usages.push(Usage { pack, size, needed });
+        }
+        plan.sort(usages);
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    fn sort(&mut self, usages: Vec<Usage>) {
+        let small = |u: &Usage| u.size < SMALL;
+        let (unneeded, mut needed): (Vec<_>, Vec<_>) =
+            usages.into_iter().partition(|u| u.needed == 0);
+        let join = needed.iter().filter(|u| small(u)).count() > SMALL_PACKS;
+        let live: u64 = needed.iter().map(|u| u.needed).sum();
+        let mut waste: u64 = needed.iter().map(|u| u.size - u.needed).sum();
+        // The most wasteful first, until what is left can be put up with.
+        needed.sort_by_key(|u| std::cmp::Reverse((u.size - u.needed) * 1000 / u.size.max(1)));
+        for usage in needed {
+            let worth = waste > live * WASTE_PERCENT / 100 && usage.size > usage.needed;
+            if worth || (join && small(&usage)) {
+                waste -= usage.size - usage.needed;
+                self.frees += usage.size - usage.needed;
+                self.rewrite.push(usage.pack);
+            } else {
+                self.keep.push(usage.pack);
+            }
+        }
+        for usage in unneeded {
+            self.frees += usage.size;
+            self.delete.push(usage.pack);
+        }
+        self.rewrite.sort_unstable();
+    }
+
+    /// Moves what is needed of the packs to rewrite into new ones, and returns their bytes. When
+    /// this returns, the new packs are on disk.
+    pub(super) fn rewrite(
+        &self,
+        repo: &Repo,
+        live: &Chunks,
+        level: i32,
+        monitor: &dyn Monitor,
+    ) -> Result<u64> {
+        if self.rewrite.is_empty() {
+            return Ok(0);
+        }
+        let writer = repo.store.rewriter();
+        let reader = repo.store.reader()?;
+        let outcome = {
+            use rayon::prelude::*;
+            let half = self.rewrite.len().div_ceil(rayon::current_num_threads());
+            self.rewrite.par_chunks(half).try_for_each(|packs| {
+                let mut mover = Mover { lane: writer.lane(), reader: reader.fork(), level, live };
+                for pack in packs {
+                    if monitor.interrupted() {
+                        return Err(Error::Interrupted);
+                    }
+                    mover.pack(repo, *pack, &self.homes)?;
+                    monitor.advance(1);
+                }
+                Ok(mover.lane.close()?)
+            })
+        };
+        outcome?;
+        Ok(writer.finish()?.stored)
+    }
+}
+
+struct Mover<'a> {
+    lane: Lane,
+    reader: Reader,
+    level: i32,
+    live: &'a Chunks,
+}
+
+impl Mover<'_> {
+    fn pack(
+        &mut self,
+        repo: &Repo,
+        pack: PackId,
+        homes: &HashMap<ChunkId, PackId, IdHash>,
+    ) -> Result<()> {
+        let Ok(footer) = repo.store.footer(pack)? else { return Ok(()) };
+        let mut rows = footer.chunks;
+        rows.sort_unstable_by_key(|r| (r.frame, r.offset));
+        for rows in rows.chunk_by(|a, b| a.frame == b.frame) {
+            let Some(frame) = rows.first().and_then(|r| footer.frames.get(r.frame as usize)) else {
+                continue;
+            };
+            let wanted =
+                |r: &&ChunkRow| self.live.contains(&r.id) && homes.get(&r.id) == Some(&pack);
+            let needed: u64 = rows.iter().filter(wanted).map(|r| u64::from(r.len)).sum();
+            let raw = u64::from(frame.raw);
+            if needed == 0 {
+                continue;
+            }
+            let tiled = rows.iter().try_fold(0, |at, r| (r.offset == at).then_some(at + r.len));
+            if tiled == Some(frame.raw) && (raw - needed) * 100 <= raw * FRAME_WASTE_PERCENT {
+                let bytes = self.reader.stored(pack, frame)?;
+                self.lane.copy(frame, bytes, rows)?;
+                continue;
+            }
+            let wish = match frame.codec {
+                crate::store::Codec::Raw => Compression::None,
+                crate::store::Codec::Zstd => Compression::Zstd(self.level),
+            };
+            let wanted: Vec<ChunkId> = rows.iter().filter(wanted).map(|r| r.id).collect();
+            for id in wanted {
+                // A chunk that is damaged here stays where it is: its pack is spared.
+                let bytes = self.reader.chunk(&id)?;
+                self.lane.put(id, bytes, wish)?;
+            }
+        }
+        Ok(())
+    }
+}
