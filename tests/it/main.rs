@@ -1,6 +1,6 @@
 //! Integration tests: one binary, one file a command or a promise.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
 mod add;
 mod commit;
