@@ -72,7 +72,7 @@ impl Repo {
             .map_err(|e| Error::user(format!("Could not use an exclude pattern: {e}")))?
             .skip(self.folder.root());
         let clock = stat::now();
-        monitor.begin("Looking", None);
+        monitor.begin_items("Looking", None);
         let found = walk(&roots, &filter, monitor)
             .map_err(|(path, source)| Error::Source { path, source })?;
         monitor.end();

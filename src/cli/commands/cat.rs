@@ -25,13 +25,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     for ((run, path), text) in repo.resolve_paths(&args.files)?.into_iter().zip(&args.files) {
         let Some(path) = path else {
             let text = text.to_string_lossy();
-            return Err(CliError::usage(
-                format!("{text:?} names no file"),
-                Some(format!(
-                    "write RUN:PATH; `eart ls {}` lists the paths",
-                    text.trim_end_matches(':')
-                )),
-            ));
+            let run = text.trim_end_matches(':');
+            return Err(CliError::usage(format!("{text:?} names no file"))
+                .hinted(&format!("write RUN:PATH; `eart ls -r {run}` lists the paths")));
         };
         paths.push((run, path));
     }

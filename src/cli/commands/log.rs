@@ -6,9 +6,8 @@ use jiff::Timestamp;
 
 use crate::artifact::ArtifactType;
 use crate::cli::human::{first_line, status, width};
-use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text};
-use crate::cli::shim::{printable, time};
-use crate::cli::{CliError, Context, Exit, shim as values};
+use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text, printable, time};
+use crate::cli::{CliError, Context, Exit, values};
 use crate::config::parse_when;
 use crate::config::value::{Label, format_size};
 use crate::manifest::Status;
@@ -79,7 +78,9 @@ impl RunFilter {
             None
         } else {
             let globs = Glob::new(globs.iter().map(String::as_str));
-            Some(globs.map_err(|e| CliError::usage(e.to_string(), e.hint()))?)
+            Some(globs.map_err(|e| {
+                CliError::usage(e.to_string()).hinted(&e.hint().unwrap_or_default())
+            })?)
         };
         Ok(Query {
             since: self.since,

@@ -5,9 +5,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::cli::human::width;
-use crate::cli::output::{ID, Json, NAME};
-use crate::cli::shim::time;
-use crate::cli::{CliError, Context, Exit, shim as values};
+use crate::cli::output::{ID, Json, NAME, time};
+use crate::cli::{CliError, Context, Exit, values};
 use crate::id::RunId;
 use crate::progress::{Monitor, Problem};
 use crate::repo::LATEST;
