@@ -35,7 +35,10 @@ fn files_are_told_apart() {
     D  4 B  -  new/file
     0 added (0 B), 1 removed (4 B), 0 changed (0 B -> 0 B), 0 the same
     ");
-    assert_eq!(env.eart(["diff", "--json"]).json(), env.eart(["diff", "old", "new", "--json"]).json());
+    assert_eq!(
+        env.eart(["diff", "--json"]).json(),
+        env.eart(["diff", "old", "new", "--json"]).json()
+    );
     assert_snapshot!(env.eart(["diff", "new", "new"]), @"0 added (0 B), 0 removed (0 B), 0 changed (0 B -> 0 B), 4 the same");
 }
 

@@ -90,7 +90,12 @@ fn show_tells_everything() {
     Project:    work
     Status:     -
     ");
-    assert!(shown.contains("Labels:     branch=main\n\n    First run\n\n2 files, 302 B; 2 folders, 0 links\n"), "{shown}");
+    assert!(
+        shown.contains(
+            "Labels:     branch=main\n\n    First run\n\n2 files, 302 B; 2 folders, 0 links\n"
+        ),
+        "{shown}"
+    );
     assert!(shown.contains("The largest file is out/shots/login.png, 300 B"), "{shown}");
     let json = env.eart(["show", "one", "--json"]).json();
     assert_eq!(json["summary"]["files"], 2);

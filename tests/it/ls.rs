@@ -44,10 +44,18 @@ fn a_folder_is_listed_like_a_folder() {
 fn long_listings_and_json_tell_more() {
     let env = odd_names();
     let long = env.eart(["ls", "-l", "latest:out"]).done();
-    assert!(long.lines().any(|l| l.starts_with("lrwxrwxrwx") && l.ends_with("out/link -> results.json")), "{long}");
-    assert!(long.lines().any(|l| l.starts_with("-rw") && l.ends_with("out/results.json")), "{long}");
+    assert!(
+        long.lines()
+            .any(|l| l.starts_with("lrwxrwxrwx") && l.ends_with("out/link -> results.json")),
+        "{long}"
+    );
+    assert!(
+        long.lines().any(|l| l.starts_with("-rw") && l.ends_with("out/results.json")),
+        "{long}"
+    );
     let json = env.eart(["ls", "-r", "latest", "--json"]).json();
-    let find = |path: &str| json.as_array().unwrap().iter().find(|e| e["path"] == path).unwrap().clone();
+    let find =
+        |path: &str| json.as_array().unwrap().iter().find(|e| e["path"] == path).unwrap().clone();
     assert_eq!(find("out/results.json")["size"], 9);
     assert_eq!(find("out/link")["target"], "results.json");
     assert_eq!(find("out/empty")["kind"], "dir");

@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 
-use crate::env::TestEnv;
 use crate::log::three_runs;
 
 #[test]
@@ -67,7 +66,8 @@ fn removed_runs_are_gone_and_in_the_log() {
     ");
     assert_snapshot!(env.eart(["log", "--oneline"]), @"{id2} two It broke");
     let log = String::from_utf8(env.read(".eart/audit.log")).unwrap();
-    let lines: Vec<serde_json::Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!((&lines[0]["verb"], &lines[0]["name"]), (&"rm".into(), &"one".into()));
     assert_eq!(lines[0]["reason"], "too many");
