@@ -53,6 +53,12 @@ impl From<config::Error> for CliError {
 }
 
 impl CliError {
+    /// What went wrong is how the command was called.
+    pub(super) fn into_usage(mut self) -> Self {
+        self.exit = Exit::Usage;
+        self
+    }
+
     /// The command was called wrongly.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, error: message.into().into(), hint: None }

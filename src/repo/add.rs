@@ -118,13 +118,14 @@ impl Repo {
         }
         let policy = |detected: &Detected| {
             let artifact = options.declared.unwrap_or(detected.artifact);
-            match (options.compression)(artifact) {
-                None => Compression::None,
-                Some(level) if packed(detected) => Compression::Doubtful(level),
-                Some(level) => Compression::Zstd(level),
+            let Some(level) = (options.compression)(artifact) else { return Compression::None };
+            match detected.content_type {
+                Some(kind) if is_packed(kind) => Compression::Doubtful(level),
+                Some(kind) if is_text(kind) => Compression::Zstd(level),
+                _ => Compression::Likely(level),
             }
         };
-        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.size).sum()));
+        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.stat.size).sum()));
         let writer = self.store.writer()?;
         let taken = ingest(&plan.jobs, &writer, &policy, monitor)?;
         let written = writer.finish()?;
@@ -135,13 +136,18 @@ impl Repo {
 }
 
 /// Whether content of this type is compressed already, as far as its type tells.
-fn packed(detected: &Detected) -> bool {
-    let Some(kind) = detected.content_type else { return false };
-    let text_image = kind == "image/svg+xml" || kind == "image/bmp";
-    (kind.starts_with("image/") && !text_image)
+fn is_packed(kind: &str) -> bool {
+    let picture = kind.starts_with("image/") && !matches!(kind, "image/svg+xml" | "image/bmp");
+    picture
         || kind.starts_with("video/")
         || kind.starts_with("font/woff")
         || matches!(kind, "application/zip" | "application/gzip" | "application/zstd")
+}
+
+/// Whether content of this type is text, which always shrinks.
+fn is_text(kind: &str) -> bool {
+    kind.starts_with("text/")
+        || matches!(kind, "application/json" | "application/javascript" | "application/xml")
 }
 
 /// What is known of files without reading them: the draft, and the last run with what `stat` said
@@ -279,7 +285,7 @@ impl Plan {
                         Some(root) => root.locate(entry.path.as_bytes()),
                         None => return Ok(()),
                     };
-                    self.jobs.push(Job { path: entry.path.clone(), source, size: f.stat.size });
+                    self.jobs.push(Job { path: entry.path.clone(), source, stat: f.stat });
                 }
             },
         }

@@ -43,10 +43,12 @@ impl Codec {
 pub enum Compression {
     /// Keep it raw.
     None,
-    /// zstd at this level, unless the chunk turns out not to shrink.
+    /// zstd at this level, for content that is known to shrink, such as text.
     Zstd(i32),
-    /// As `Zstd`, for content that is compressed already as far as its type tells: only chunks
-    /// large enough to be tried may still be compressed.
+    /// zstd at this level, unless the chunk is large and a trial shows that it does not shrink.
+    Likely(i32),
+    /// For content that is compressed already as far as its type tells: only large chunks are
+    /// tried, and compressed if that pays.
     Doubtful(i32),
 }
 
@@ -120,8 +122,9 @@ impl Encoder {
         let level = match wish {
             Compression::None => return None,
             Compression::Doubtful(_) if bytes.len() < TRIAL_MIN => return None,
-            Compression::Zstd(level) if bytes.len() < TRIAL_MIN => return Some(level),
-            Compression::Zstd(level) | Compression::Doubtful(level) => level,
+            Compression::Zstd(level) => return Some(level),
+            Compression::Likely(level) if bytes.len() < TRIAL_MIN => return Some(level),
+            Compression::Likely(level) | Compression::Doubtful(level) => level,
         };
         let start = (bytes.len() - TRIAL.min(bytes.len())) / 2;
         let sample = &bytes[start..start + TRIAL.min(bytes.len())];

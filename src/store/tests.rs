@@ -21,7 +21,7 @@ fn put(store: &Store, chunks: &[Vec<u8>]) -> Written {
     let writer = store.writer().unwrap();
     let mut lane = writer.lane();
     for chunk in chunks {
-        lane.put(ChunkId::of(chunk), chunk, Compression::Zstd(3)).unwrap();
+        lane.put(ChunkId::of(chunk), chunk, Compression::Likely(3)).unwrap();
     }
     lane.close().unwrap();
     writer.finish().unwrap()
@@ -66,7 +66,7 @@ fn lanes_of_many_threads_store_a_chunk_once() {
             scope.spawn(|| {
                 let mut lane = writer.lane();
                 for chunk in &chunks {
-                    lane.put(ChunkId::of(chunk), chunk, Compression::Zstd(1)).unwrap();
+                    lane.put(ChunkId::of(chunk), chunk, Compression::Likely(1)).unwrap();
                 }
                 lane.close().unwrap();
             });

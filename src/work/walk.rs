@@ -193,12 +193,13 @@ impl<'a> Walker<'a> {
             return;
         }
         let unreadable = |e: Errno| format!("could not be read ({e}); left out");
-        let dir = match open_dir(&source) {
+        let mut dir = match open_dir(&source).and_then(Dir::new) {
             Ok(dir) => dir,
             Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
-        let names = match self.names(&dir, &at, &source) {
-            Ok(names) => names,
+        let names = self.names(&mut dir, &at, &source);
+        let dir = match dir.fd() {
+            Ok(dir) => dir,
             Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
         let layers = self.layer(&source, &names, layers);
@@ -215,7 +216,7 @@ impl<'a> Walker<'a> {
             }
             inner.extend_from_slice(name.as_bytes());
             let taken = match RelPath::new(inner.clone()) {
-                Ok(inner) => self.take(&dir, name, inner, &path, &mut batch),
+                Ok(inner) => self.take(dir, name, inner, &path, &mut batch),
                 Err(e) => {
                     self.problem(&inner, &path, format!("is left out: {e}"));
                     false
@@ -230,14 +231,9 @@ impl<'a> Walker<'a> {
     }
 
     /// What lies in a folder, but for what is never taken unasked.
-    fn names(
-        &self,
-        dir: &OwnedFd,
-        at: &[u8],
-        source: &Path,
-    ) -> Result<Vec<(Vec<u8>, FileType)>, Errno> {
+    fn names(&self, dir: &mut Dir, at: &[u8], source: &Path) -> Vec<(Vec<u8>, FileType)> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(dir)? {
+        while let Some(entry) = dir.read() {
             match entry {
                 Ok(e) => match e.file_name().to_bytes() {
                     b"." | b".." | b".git" | b".eart" => {}
@@ -249,7 +245,7 @@ impl<'a> Walker<'a> {
                 }
             }
         }
-        Ok(names)
+        names
     }
 
     /// The patterns that hold in a folder.

@@ -78,9 +78,7 @@ impl RunFilter {
             None
         } else {
             let globs = Glob::new(globs.iter().map(String::as_str));
-            Some(globs.map_err(|e| {
-                CliError::usage(e.to_string()).hinted(&e.hint().unwrap_or_default())
-            })?)
+            Some(globs.map_err(|e| CliError::from(e).into_usage())?)
         };
         Ok(Query {
             since: self.since,
