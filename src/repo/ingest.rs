@@ -203,13 +203,13 @@ impl<'a> Worker<'a> {
         let (cut, broken) = (archive.is_cut(), archive.broken.take());
         let mut pieces = Pieces::new(archive, wish);
         let (id, length) = if ended && !cut && self.window.len() <= Params::V1.min() {
+            self.monitor.advance(self.window.len() as u64);
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
             self.stream(&file, before.size, ended, &mut pieces)?
         };
         let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
-        self.monitor.advance(length);
         Ok(Reading {
             broken: broken.or_else(|| gzip.and_then(GzipCheck::finish)),
             taken: Taken {
@@ -237,6 +237,7 @@ impl<'a> Worker<'a> {
             let (window, lane) = (&self.window[..], &mut self.lane);
             let fresh = &window[hashed..];
             length += fresh.len() as u64;
+            self.monitor.advance(fresh.len() as u64);
             let used = if window.len() >= SPLIT {
                 let (used, _) =
                     rayon::join(|| pieces.cut(lane, window, ended), || hasher.update(fresh));

@@ -1,15 +1,21 @@
 //! Integration tests: one binary, one file a command or a promise.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
+mod access;
 mod add;
+mod checkout;
 mod commit;
 mod completions;
 mod config;
+mod diff;
 mod draft;
 mod env;
 mod exit;
 mod init;
+mod log;
+mod ls;
 mod man;
 mod reset;
 mod status;
+mod tag;

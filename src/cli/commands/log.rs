@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use crate::artifact::ArtifactType;
 use crate::cli::human::{first_line, status, width};
-use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text};
-use crate::cli::output::{printable, time};
+use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text, printable, time};
 use crate::cli::{CliError, Context, Exit, values};
 use crate::config::parse_when;
 use crate::config::value::{Label, format_size};
