@@ -9,7 +9,7 @@ use crate::path::RelPath;
 
 /// Something that went wrong for one file while the work went on: it is named, and the exit code
 /// remembers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The path as the user knows it.
     pub path: String,
@@ -26,9 +26,10 @@ impl Problem {
 
 /// Receives progress from any thread. Every method does nothing unless it is overridden.
 pub trait Monitor: Send + Sync {
-    /// A new stretch of work begins. `total` is its size in bytes, or in items where it has no
-    /// bytes, if it is known.
+    /// A new stretch of work begins. `total` is its size in bytes, if it is known.
     fn begin(&self, _what: &'static str, _total: Option<u64>) {}
+    /// A new stretch of work begins that is counted in items, not in bytes.
+    fn begin_items(&self, _what: &'static str, _total: Option<u64>) {}
     /// So much more of the current stretch is done.
     fn advance(&self, _amount: u64) {}
     /// The current stretch is over.

@@ -1,7 +1,9 @@
 //! Errors at the edge: what failed, why, and what to do; and the exit codes.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::process::ExitCode;
+
+use crate::{config, repo};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +12,7 @@ pub enum Exit {
     Done = 0,
     /// It failed.
     Failed = 1,
-    /// It was called wrongly.
+    /// It was called wrongly, or its configuration is wrong.
     Usage = 2,
     /// Done, with problems that were named.
     Problems = 3,
@@ -28,27 +30,81 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub struct CliError {
     pub(super) exit: Exit,
-    pub(super) error: crate::repo::Error,
+    error: Box<dyn StdError + Send + Sync>,
+    hint: Option<String>,
 }
 
-impl From<crate::repo::Error> for CliError {
-    fn from(error: crate::repo::Error) -> Self {
-        Self { exit: Exit::Failed, error }
+impl From<repo::Error> for CliError {
+    fn from(error: repo::Error) -> Self {
+        let hint = error.hint();
+        Self { exit: Exit::Failed, error: error.into(), hint }
+    }
+}
+
+impl From<config::Error> for CliError {
+    fn from(error: config::Error) -> Self {
+        let exit = match error {
+            config::Error::Read(_) => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        let hint = error.hint();
+        Self { exit, error: error.into(), hint }
     }
 }
 
 impl CliError {
-    /// Prints the error, its causes and its hint.
-    pub fn report(self) -> Exit {
-        eprintln!("error: {}", self.error);
+    /// What went wrong is how the command was called.
+    pub(super) fn into_usage(mut self) -> Self {
+        self.exit = Exit::Usage;
+        self
+    }
+
+    /// The command was called wrongly.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, error: message.into().into(), hint: None }
+    }
+
+    /// The same error with another hint.
+    pub(super) fn hinted(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
+    /// The message and the causes, none of which repeats what was said before it.
+    pub(super) fn messages(&self) -> Vec<String> {
+        let mut messages = vec![self.error.to_string()];
         let mut cause = self.error.source();
         while let Some(e) = cause {
-            eprintln!("Caused by: {e}");
+            let text = e.to_string();
+            if !messages.iter().any(|said| said.ends_with(&text)) {
+                messages.push(text);
+            }
             cause = e.source();
         }
-        if let Some(hint) = self.error.hint() {
-            eprintln!("hint: {hint}");
-        }
-        self.exit
+        messages
+    }
+
+    /// What the user can do.
+    pub(super) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn causes_follow_and_never_repeat() {
+        let source = io::Error::other("the cable is cut");
+        let error = CliError::from(repo::Error::Source { path: "/a/b".into(), source });
+        assert_eq!(error.messages(), ["Could not read /a/b", "the cable is cut"]);
+        let source = io::Error::new(io::ErrorKind::StorageFull, "full");
+        let error = repo::Error::from(crate::disk::Error::new("write", "/a", source));
+        let error = CliError::from(error);
+        assert_eq!(error.messages(), ["Could not write /a", "full"]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("eart gc")));
     }
 }

@@ -6,9 +6,12 @@ use std::io::{self, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{CliError, Context, Exit};
+use crate::progress::Monitor;
 
 /// Identifies a run.
 pub(super) const ID: Style = AnsiColor::Yellow.on_default();
@@ -22,6 +25,21 @@ pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
 pub(super) const DIM: Style = Style::new().dimmed();
 /// A heading.
 pub(super) const BOLD: Style = Style::new().bold();
+
+/// A number of things: `1 file`, `2 files`.
+pub(super) fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// A moment in the local time zone, to the second.
+pub(super) fn time(moment: Timestamp) -> String {
+    moment.to_zoned(TimeZone::system()).strftime("%F %T").to_string()
+}
+
+/// A text of somebody else without what could move the cursor or change colours.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
 
 /// `--json`, for commands that return data.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -84,6 +102,7 @@ impl Context {
         &self,
         text: impl FnOnce(&mut Text<'_>) -> io::Result<()>,
     ) -> Result<Exit, CliError> {
+        self.end();
         let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
         quiet(text(&mut Text { out: &mut out, color: self.color() }).and_then(|()| out.flush()))
     }
@@ -112,6 +131,7 @@ impl Context {
             return None;
         }
         let command = self.pager_command()?;
+        super::signals::leave_interrupts_to_the_pager();
         Command::new("sh")
             .args(["-c", &command])
             .env("LESS", std::env::var("LESS").unwrap_or_else(|_| "FRX".into()))

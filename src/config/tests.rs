@@ -233,3 +233,11 @@ proptest::proptest! {
         let _ = unset(&file, &text);
     }
 }
+
+#[test]
+fn the_example_on_the_page_is_valid() {
+    let page = include_str!("../../docs/configuration.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = Config::resolve(&sources(example, "")).unwrap();
+    assert_eq!(config.keep.newest, Some(20));
+}

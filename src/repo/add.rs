@@ -72,7 +72,7 @@ impl Repo {
             .map_err(|e| Error::user(format!("Could not use an exclude pattern: {e}")))?
             .skip(self.folder.root());
         let clock = stat::now();
-        monitor.begin("Looking", None);
+        monitor.begin_items("Looking", None);
         let found = walk(&roots, &filter, monitor)
             .map_err(|(path, source)| Error::Source { path, source })?;
         monitor.end();
@@ -125,7 +125,7 @@ impl Repo {
                 _ => Compression::Likely(level),
             }
         };
-        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.size).sum()));
+        monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.stat.size).sum()));
         let writer = self.store.writer()?;
         let taken = ingest(&plan.jobs, &writer, &policy, monitor)?;
         let written = writer.finish()?;
@@ -285,7 +285,7 @@ impl Plan {
                         Some(root) => root.locate(entry.path.as_bytes()),
                         None => return Ok(()),
                     };
-                    self.jobs.push(Job { path: entry.path.clone(), source, size: f.stat.size });
+                    self.jobs.push(Job { path: entry.path.clone(), source, stat: f.stat });
                 }
             },
         }

@@ -59,23 +59,17 @@ impl Repo {
     pub fn commit(&self, options: &CommitOptions) -> Result<Committed> {
         let _share = self.share()?;
         let _lock = self.lock_drafts()?;
-        let mut parts = Vec::new();
-        for name in &options.drafts {
-            parts.extend(self.draft(name)?.map(|draft| Part { name: name.clone(), draft }));
-        }
-        for id in &options.from {
-            parts.push(self.part_of(*id)?);
-        }
-        let joined = options.drafts.len() + options.from.len() > 1;
+        let mut parts = self.parts(options)?;
+        // What was remembered of the files holds where the run is the draft, as it is.
+        let as_it_is = parts.len() == 1 && !options.prefix;
         let draft = match parts.len() {
             0 => Draft::new(self.clock.now()),
-            1 if !joined => parts.remove(0).draft,
+            1 if as_it_is => parts.remove(0).draft,
             _ => join(parts, options.prefix)?,
         };
         if draft.entries().is_empty() && !options.allow_empty {
-            let which = options.drafts.join(", ");
             return Err(Error::hinted(
-                format!("Nothing to commit: the draft {which} is empty"),
+                "Nothing to commit: nothing is staged",
                 "stage files with `eart add PATH`, or commit an empty run with --allow-empty",
             ));
         }
@@ -84,10 +78,11 @@ impl Repo {
         self.folder.write(runs::file(sealed.id), &sealed.bytes)?;
         let record = Record { id: sealed.id, meta: meta.clone(), summary: sealed.summary.clone() };
         self.catalog_add(record, draft.entries());
-        if let ([name], false) = (&options.drafts[..], joined) {
-            self.folder.create_dir(format!("{}/{name}", draft::DRAFTS))?;
+        if let ([name], true) = (&options.drafts[..], as_it_is) {
+            // Only to be faster next time: the run is on disk whatever becomes of this.
             let last = draft.into_last(sealed.id).encode();
-            self.folder.write_derived(draft::last_file(name), &last)?;
+            drop(self.folder.create_dir(format!("{}/{name}", draft::DRAFTS)));
+            drop(self.folder.write_derived(draft::last_file(name), &last));
         }
         for name in &options.drafts {
             if self.folder.path(draft::file(name)).exists() {
@@ -95,6 +90,38 @@ impl Repo {
             }
         }
         Ok(Committed { id: sealed.id, meta, summary: sealed.summary })
+    }
+
+    /// The drafts and runs that were named, each once.
+    fn parts(&self, options: &CommitOptions) -> Result<Vec<Part>> {
+        let mut parts: Vec<Part> = Vec::new();
+        let alone = options.drafts.len() + options.from.len() == 1;
+        for name in &options.drafts {
+            if parts.iter().any(|part| part.name == *name) {
+                continue;
+            }
+            match self.draft(name)? {
+                Some(draft) => parts.push(Part { name: name.clone(), draft }),
+                // A shard that is missing must not go unnoticed.
+                None if !alone && !options.allow_empty => {
+                    return Err(Error::hinted(
+                        format!("Nothing is staged in the draft {name}"),
+                        "leave it out, or join what there is with --allow-empty",
+                    ));
+                }
+                None => {}
+            }
+        }
+        for (place, id) in options.from.iter().enumerate() {
+            if options.from.iter().take(place).all(|before| before != id) {
+                let mut part = self.part_of(*id)?;
+                if parts.iter().any(|other| other.name == part.name) {
+                    part.name = format!("{}-{}", part.name, id.short());
+                }
+                parts.push(part);
+            }
+        }
+        Ok(parts)
     }
 
     fn meta(&self, options: &CommitOptions, started: Timestamp) -> Result<RunMeta> {

@@ -129,5 +129,8 @@ impl Repo {
 
 /// Names of drafts become folder names.
 fn check(name: &str) -> Result<()> {
-    Ok(crate::manifest::check_name("The draft's name", name)?)
+    match crate::manifest::check_name("The draft's name", name) {
+        Err(crate::manifest::Error::Meta { reason }) => Err(Error::user(reason)),
+        other => Ok(other?),
+    }
 }

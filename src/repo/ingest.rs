@@ -39,8 +39,8 @@ pub(super) struct Job {
     pub(super) path: RelPath,
     /// Where it lies.
     pub(super) source: PathBuf,
-    /// How large it was when it was found.
-    pub(super) size: u64,
+    /// What `stat` said when it was found.
+    pub(super) stat: Stat,
 }
 
 /// What became of a file.
@@ -125,7 +125,7 @@ fn batches(jobs: &[Job]) -> Vec<std::ops::Range<usize>> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, job) in jobs.iter().enumerate() {
-        bytes += job.size;
+        bytes += job.stat.size;
         if bytes >= BATCH_BYTES || at + 1 - start >= BATCH_FILES {
             batches.push(start..at + 1);
             (start, bytes) = (at + 1, 0);
@@ -158,9 +158,9 @@ impl<'a> Worker<'a> {
 
     /// Reads a file, once more if it changed meanwhile. `None` when there is nothing to keep.
     fn take(&mut self, job: &Job) -> Result<Option<Taken>> {
-        let mut reading = self.read(job);
+        let mut reading = self.read(job, Some(job.stat));
         if reading.as_ref().is_ok_and(|r| !r.taken.steady) {
-            reading = self.read(job);
+            reading = self.read(job, None);
         }
         let tell = |what: String| self.monitor.problem(Problem::at(&job.path, what));
         match reading {
@@ -185,8 +185,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, job: &Job) -> std::result::Result<Reading, Failure> {
-        let (file, before) = self.opener.open(&job.source).map_err(Failure::Source)?;
+    /// Reads a file whose stat was `before`; without it, it is looked at once it is open.
+    fn read(&mut self, job: &Job, before: Option<Stat>) -> std::result::Result<Reading, Failure> {
+        let file = self.opener.open(&job.source).map_err(Failure::Source)?;
+        let before = before.map_or_else(|| stat_of(&file), Ok).map_err(Failure::Source)?;
         self.window.clear();
         // One byte more than expected, so that one read also finds the end.
         let want = usize::try_from(before.size).unwrap_or(WINDOW).min(WINDOW - 1) + 1;
@@ -194,21 +196,22 @@ impl<'a> Worker<'a> {
         let head = &self.window[..self.window.len().min(HEAD)];
         let detected = classify(&job.path, head);
         let wish = (self.policy)(&detected);
-        let archive = match ended {
+        let mut archive = match ended {
             true => Archive::of(&job.path, head, &self.window[..], self.window.len() as u64),
             false => Archive::of(&job.path, head, &file, before.size),
         };
-        let mut pieces = Pieces::new(&archive, wish);
-        let (id, length) = if ended && !archive.is_cut() && self.window.len() <= Params::V1.min() {
+        let (cut, broken) = (archive.is_cut(), archive.broken.take());
+        let mut pieces = Pieces::new(archive, wish);
+        let (id, length) = if ended && !cut && self.window.len() <= Params::V1.min() {
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
             self.stream(&file, before.size, ended, &mut pieces)?
         };
-        let (gzip, zip) = (pieces.gzip.take(), archive.broken);
+        let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
         self.monitor.advance(length);
         Ok(Reading {
-            broken: zip.or_else(|| gzip.and_then(GzipCheck::finish)),
+            broken: broken.or_else(|| gzip.and_then(GzipCheck::finish)),
             taken: Taken {
                 id,
                 size: length,
@@ -273,20 +276,20 @@ impl From<crate::store::Error> for Failure {
 struct Archive {
     boundaries: Vec<u64>,
     broken: Option<String>,
-    gzip: bool,
+    gzip: Option<GzipCheck>,
 }
 
 impl Archive {
     fn of<R: zip::ReadAt + ?Sized>(path: &RelPath, head: &[u8], file: &R, size: u64) -> Self {
         if zip::is_zip(head) {
             let found = zip::inspect(file, size);
-            return Self { boundaries: found.boundaries, broken: found.broken, gzip: false };
+            return Self { boundaries: found.boundaries, broken: found.broken, gzip: None };
         }
-        Self { boundaries: Vec::new(), broken: None, gzip: GzipCheck::applies(path, head) }
+        Self { boundaries: Vec::new(), broken: None, gzip: GzipCheck::for_path(path) }
     }
 
     fn is_cut(&self) -> bool {
-        !self.boundaries.is_empty() || self.gzip
+        !self.boundaries.is_empty() || self.gzip.is_some()
     }
 }
 
@@ -299,10 +302,9 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn new(archive: &Archive, wish: Compression) -> Self {
-        let gzip = archive.gzip.then(GzipCheck::new);
-        let cutter = Cutter::new(&Params::V1, archive.boundaries.clone());
-        Self { cutter, wish, chunks: Vec::new(), gzip }
+    fn new(archive: Archive, wish: Compression) -> Self {
+        let cutter = Cutter::new(&Params::V1, archive.boundaries);
+        Self { cutter, wish, chunks: Vec::new(), gzip: archive.gzip }
     }
 
     /// A file that is one chunk at most.

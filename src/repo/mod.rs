@@ -1,8 +1,8 @@
 //! A repository: where the pieces meet. One verb a file.
 //!
 //! Layout of the store folder (`.eart`), see docs/format.md:
-//! `format.json` `config.toml` `packs/` `index/` `runs/` `catalog/` `refs/` `drafts/` `audit.log`
-//! `tmp/`, and the lock files `gate` and `lock`.
+//! `format.json` `config.toml` `.gitignore` `packs/` `index/` `runs/` `catalog/` `refs/` `drafts/`
+//! `audit.log` `tmp/`, and the lock files `gate` and `lock`.
 
 mod add;
 mod catalog;
@@ -20,11 +20,13 @@ mod project;
 mod query;
 mod refs;
 mod remove;
+mod reset;
 mod resolve;
 mod roots;
 mod runs;
 mod select;
 mod stats;
+mod status;
 mod tree;
 
 pub use add::{AddOptions, Added};
@@ -40,9 +42,11 @@ pub use gc::{Collected, Fate, GcOptions, Policy, Reason};
 pub use query::{FoundFile, Listed, Query};
 pub use refs::Refs;
 pub use remove::{AUDIT, Removed};
+pub use reset::Reset;
 pub use resolve::{LATEST, resolve};
 pub use select::{Glob, Selection};
 pub use stats::{Overhead, Stats};
+pub use status::DraftStatus;
 pub use tree::Item;
 
 use std::path::{Path, PathBuf};
@@ -119,6 +123,8 @@ impl Repo {
         for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock", "catalog/lock"] {
             drop(folder.lock(file, crate::disk::LockMode::Exclusive)?);
         }
+        // Git need not be told about the store.
+        folder.write(GITIGNORE, b"*\n")?;
         // Last, because it is what makes the folder a store.
         Format::create(&folder)?;
         Ok((Self::open(folder, work)?, Init::Created))
@@ -178,6 +184,8 @@ impl Repo {
     }
 }
 
+const GITIGNORE: &str = ".gitignore";
 /// What may lie in a folder that `init` did not finish.
-const OURS: &[&str] =
-    &["packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", "config.toml"];
+const OURS: &[&str] = &[
+    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", CONFIG, GITIGNORE,
+];

@@ -56,17 +56,18 @@ pub(super) fn roots(
 pub(super) fn agree(a: &Root, b: &Root) -> Result<()> {
     let (inner, outer) = if below(&a.at, &b.at).is_some() { (a, b) } else { (b, a) };
     let Some(rest) = below(&inner.at, &outer.at) else { return Ok(()) };
-    let expected = outer.source.join(std::ffi::OsStr::from_bytes(rest));
-    let same =
-        if rest.is_empty() { outer.source == inner.source } else { expected == inner.source };
-    if same {
+    let expected = match rest {
+        b"" => outer.source.clone(),
+        rest => outer.source.join(std::ffi::OsStr::from_bytes(rest)),
+    };
+    if expected == inner.source {
         return Ok(());
     }
     let place = inner.at.as_ref().map_or_else(|| "the top".into(), |p| quote(p.as_bytes()));
     Err(Error::hinted(
         format!(
             "Two sources for {place} in the run: {} and {}",
-            outer.source.join(std::ffi::OsStr::from_bytes(rest)).display(),
+            expected.display(),
             inner.source.display()
         ),
         "give one of them another place with --as, or take the first out with `eart reset`",

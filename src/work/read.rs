@@ -26,8 +26,8 @@ impl Opener {
     ///
     /// # Errors
     ///
-    /// The system's answer, or `InvalidInput` when it is no regular file any more.
-    pub fn open(&mut self, path: &Path) -> io::Result<(File, Stat)> {
+    /// The system's answer. What was opened may be no regular file: [`stat_of`] tells.
+    pub fn open(&mut self, path: &Path) -> io::Result<File> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -37,27 +37,21 @@ impl Opener {
         };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let name = OsStr::from_bytes(name.as_bytes());
-        let file = File::from(openat(&*dir, name, flags, Mode::empty())?);
-        let (stat, kind) = look(&file)?;
-        if kind != FileType::RegularFile {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        Ok((file, stat))
+        Ok(File::from(openat(&*dir, name, flags, Mode::empty())?))
     }
-}
-
-fn look(file: &File) -> io::Result<(Stat, FileType)> {
-    let stat = fstat(file)?;
-    Ok((Stat::from(&stat), FileType::from_raw_mode(stat.st_mode)))
 }
 
 /// What `stat` says of an open file now.
 ///
 /// # Errors
 ///
-/// The system's answer.
+/// The system's answer, or `InvalidInput` when it is no regular file.
 pub fn stat_of(file: &File) -> io::Result<Stat> {
-    Ok(look(file)?.0)
+    let stat = fstat(file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(Stat::from(&stat))
 }
 
 /// Reads until `buffer` has `want` bytes or the file ends; whether it ended. A short read ends the

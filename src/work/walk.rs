@@ -171,11 +171,13 @@ struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     fn keep(&self, mut batch: Vec<Found>) {
+        self.monitor.advance(batch.len() as u64);
         self.found.lock().unwrap_or_else(PoisonError::into_inner).append(&mut batch);
     }
 
-    fn problem(&self, path: &Path, what: impl Into<String>) {
-        let path = quote(path.as_os_str().as_bytes());
+    /// Tells of something that goes to `at` in the run, or lies at `path` if that is its top.
+    fn problem(&self, at: &[u8], path: &Path, what: impl Into<String>) {
+        let path = quote(if at.is_empty() { path.as_os_str().as_bytes() } else { at });
         self.monitor.problem(Problem { path, what: what.into() });
     }
 
@@ -191,13 +193,14 @@ impl<'a> Walker<'a> {
             return;
         }
         let unreadable = |e: Errno| format!("could not be read ({e}); left out");
-        let dir = match open_dir(&source) {
+        let mut dir = match open_dir(&source).and_then(Dir::new) {
             Ok(dir) => dir,
-            Err(e) => return self.problem(&source, unreadable(e)),
+            Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
-        let names = match self.names(&dir, &source) {
-            Ok(names) => names,
-            Err(e) => return self.problem(&source, unreadable(e)),
+        let names = self.names(&mut dir, &at, &source);
+        let dir = match dir.fd() {
+            Ok(dir) => dir,
+            Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
         let layers = self.layer(&source, &names, layers);
         let mut batch = Vec::with_capacity(names.len());
@@ -213,9 +216,9 @@ impl<'a> Walker<'a> {
             }
             inner.extend_from_slice(name.as_bytes());
             let taken = match RelPath::new(inner.clone()) {
-                Ok(inner) => self.take(&dir, name, inner, &path, &mut batch),
+                Ok(inner) => self.take(dir, name, inner, &path, &mut batch),
                 Err(e) => {
-                    self.problem(&path, format!("is left out: {e}"));
+                    self.problem(&inner, &path, format!("is left out: {e}"));
                     false
                 }
             };
@@ -228,21 +231,21 @@ impl<'a> Walker<'a> {
     }
 
     /// What lies in a folder, but for what is never taken unasked.
-    fn names(&self, dir: &OwnedFd, source: &Path) -> Result<Vec<(Vec<u8>, FileType)>, Errno> {
+    fn names(&self, dir: &mut Dir, at: &[u8], source: &Path) -> Vec<(Vec<u8>, FileType)> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(dir)? {
+        while let Some(entry) = dir.read() {
             match entry {
                 Ok(e) => match e.file_name().to_bytes() {
                     b"." | b".." | b".git" | b".eart" => {}
                     name => names.push((name.to_vec(), e.file_type())),
                 },
                 Err(e) => {
-                    self.problem(source, format!("could not be read to its end ({e})"));
+                    self.problem(at, source, format!("could not be read to its end ({e})"));
                     break;
                 }
             }
         }
-        Ok(names)
+        names
     }
 
     /// The patterns that hold in a folder.
@@ -257,7 +260,11 @@ impl<'a> Walker<'a> {
         }
         let mut builder = GitignoreBuilder::new(source);
         if let Some(e) = builder.add(source.join(IGNORE_FILE)) {
-            self.problem(&source.join(IGNORE_FILE), format!("has a pattern that is not used: {e}"));
+            self.problem(
+                b"",
+                &source.join(IGNORE_FILE),
+                format!("has a pattern that is not used: {e}"),
+            );
         }
         match builder.build() {
             Ok(matcher) => Some(Arc::new(Layer { matcher, outer })),
@@ -277,11 +284,15 @@ impl<'a> Walker<'a> {
         let stat = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => {
-                self.problem(path, "vanished before it was read");
+                self.problem(inner.as_bytes(), path, "vanished before it was read");
                 return false;
             }
             Err(e) => {
-                self.problem(path, format!("could not be looked at ({e}); left out"));
+                self.problem(
+                    inner.as_bytes(),
+                    path,
+                    format!("could not be looked at ({e}); left out"),
+                );
                 return false;
             }
         };
@@ -294,12 +305,16 @@ impl<'a> Walker<'a> {
             FileType::Symlink => match readlinkat(&dir, name, Vec::new()) {
                 Ok(target) => FoundKind::Symlink(target.into_bytes().into_boxed_slice()),
                 Err(e) => {
-                    self.problem(path, format!("could not be read ({e}); left out"));
+                    self.problem(
+                        inner.as_bytes(),
+                        path,
+                        format!("could not be read ({e}); left out"),
+                    );
                     return false;
                 }
             },
             other => {
-                self.problem(path, format!("is {}; left out", special(other)));
+                self.problem(inner.as_bytes(), path, format!("is {}; left out", special(other)));
                 return false;
             }
         };

@@ -2,6 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod add;
+mod commit;
+mod completions;
+mod config;
 mod crash;
 mod damage;
+mod draft;
+mod env;
+mod exit;
+mod init;
 mod lab;
+mod man;
+mod reset;
+mod status;

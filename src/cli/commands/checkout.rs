@@ -1,32 +1,78 @@
 //! `eart checkout`
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
+use crate::cli::output::count;
+use crate::cli::output::{BAD, ID, Json, NAME};
 use crate::cli::{CliError, Context, Exit};
-use crate::repo::CheckoutOptions;
+use crate::config::value::format_size;
+use crate::id::RunId;
+use crate::repo::{CheckedOut, CheckoutOptions};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Paths are those of the run, as `eart ls -r RUN` lists them; a folder or glob means what lies in it
+too. Files that are there with other content are never overwritten without --force: then nothing is
+written at all, and they are named. Nothing is written outside the folder or through a symbolic link.
+
+Examples:
+  eart checkout latest --to out
+  eart checkout nightly~1 playwright-report '*.webm' --to yesterday")]
 pub(in crate::cli) struct Args {
     /// The run
     run: String,
-    /// Paths and globs of what to write back
-    paths: Vec<std::ffi::OsString>,
-    /// The folder to write into
-    #[arg(long)]
+    /// Paths and globs of what to write back [default: everything]
+    #[arg(value_name = "PATH")]
+    paths: Vec<OsString>,
+    /// The folder to write into [default: the one the store belongs to]
+    #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// Overwrite files that differ
     #[arg(short, long)]
     force: bool,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Serialize)]
+struct Output {
+    run: RunId,
+    name: String,
+    to: PathBuf,
+    #[serde(flatten)]
+    done: CheckedOut,
 }
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let repo = context.repo()?;
-    let to = args.to.clone().map_or_else(
-        || Ok(repo.work().to_owned()),
-        |to| Ok::<_, CliError>(context.cwd()?.join(to)),
-    )?;
+    let run = repo.show(&args.run)?.record;
+    let to = match &args.to {
+        Some(to) => context.cwd()?.join(to),
+        None => repo.work().to_owned(),
+    };
     let options = CheckoutOptions { paths: args.paths.clone(), to, force: args.force };
-    let done = repo.checkout(repo.resolve(&args.run)?, &options, context)?;
-    println!("{done:?}");
-    Ok(if done.failed > 0 { Exit::Failed } else { Exit::Done })
+    let done = repo.checkout(run.id, &options, context)?;
+    let failed = done.failed > 0;
+    let output = Output { run: run.id, name: run.meta.name, to: options.to, done };
+    context.show(args.json, &output, |out| {
+        let CheckedOut { files, bytes, unchanged, failed, .. } = output.done;
+        let (id, name) = (out.paint(ID, output.run.short()), out.paint(NAME, &output.name));
+        let files = count(files + output.done.links, "file", "files");
+        let to = args.to.as_deref().unwrap_or(&output.to).display();
+        writeln!(out, "Checked out {files}, {}, of {id} {name} to {to}", format_size(bytes))?;
+        if unchanged > 0 {
+            let were = if unchanged == 1 { "was" } else { "were" };
+            writeln!(out, "{} {were} there already", count(unchanged, "file", "files"))?;
+        }
+        if failed > 0 {
+            let lost = count(failed, "path", "paths");
+            writeln!(out, "{}", out.paint(BAD, format_args!("{lost} could not be restored")))?;
+        }
+        Ok(())
+    })?;
+    Ok(if failed { Exit::Failed } else { Exit::Done })
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::{BAD, GOOD, Json, Text};
+use crate::cli::output::{BAD, GOOD, Json, Text, count};
 use crate::cli::{CliError, Context, Exit};
+use crate::config::value::format_size;
 use crate::repo::{Checked, FsckOptions};
 
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let repo = context.repo()?;
+    context.unwind_on_signals();
     let options = FsckOptions { data: args.data, repair: args.repair };
     let checked = repo.fsck(options, context)?;
     context.show(args.json, &checked, |out| write(out, &checked))?;
@@ -47,20 +49,26 @@ fn write(out: &mut Text<'_>, c: &Checked) -> io::Result<()> {
     }
     let unnamed = c.lost_files - c.lost.len() as u64;
     if unnamed > 0 {
-        writeln!(out, "and {unnamed} more files are lost")?;
+        let more = count(unnamed, "more file is", "more files are");
+        writeln!(out, "and {more} lost")?;
     }
-    let read = if c.bytes > 0 { format!(", {} bytes read", c.bytes) } else { String::new() };
+    let read = if c.bytes > 0 { format!(", {} read", format_size(c.bytes)) } else { String::new() };
     writeln!(
         out,
-        "Checked {} runs, {} files, {} packs, {} chunks{read}: {}",
-        c.runs,
-        c.files,
-        c.packs,
-        c.chunks,
-        match (c.findings.len(), c.lost_files) {
+        "Checked {}, {}, {}, {}{read}: {}",
+        count(c.runs, "run", "runs"),
+        count(c.files, "file", "files"),
+        count(c.packs, "pack", "packs"),
+        count(c.chunks, "chunk", "chunks"),
+        match (c.findings.len() as u64, c.lost_files) {
             (0, 0) => "everything is whole".to_owned(),
-            (findings, 0) => format!("{findings} problems, no file lost"),
-            (findings, lost) => format!("{findings} problems, {lost} files lost"),
+            (0, lost) => count(lost, "file is lost", "files are lost"),
+            (found, 0) => format!("{}, no file lost", count(found, "problem", "problems")),
+            (found, lost) => format!(
+                "{}, {}",
+                count(found, "problem", "problems"),
+                count(lost, "file is lost", "files are lost")
+            ),
         }
     )
 }

@@ -81,6 +81,12 @@ impl Repo {
                 "name the runs with `eart rm RUN...`, then run `eart gc`",
             ));
         }
+        if !options.policy.has_rules() && options.policy.max_size.is_none() {
+            return Err(Error::hinted(
+                "No rule says which runs stay",
+                "name one, such as --keep 10 or --keep-within 30d, or set it with `eart config`",
+            ));
+        }
         let _alone = match options.dry_run {
             true => None,
             false => Some(self.folder.lock("gc.lock", LockMode::Exclusive)?),

@@ -23,6 +23,13 @@ pub struct Policy {
     pub max_size: Option<u64>,
 }
 
+impl Policy {
+    /// Whether any rule keeps runs. Without one, only the size decides what goes.
+    pub fn has_rules(&self) -> bool {
+        self.newest.is_some() || self.within.is_some() || !self.labels.is_empty()
+    }
+}
+
 /// Why a run stays or goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "rule", rename_all = "kebab-case")]
@@ -57,6 +64,8 @@ pub enum Reason {
         /// The label's value.
         value: String,
     },
+    /// There are no rules by age or number, only one by size.
+    Unruled,
     /// No rule keeps it.
     Expired {
         /// Its place in its group, from 1.
@@ -130,6 +139,9 @@ pub(super) fn decide(
                 reasons.push(Reason::Label { name: name.clone(), value: value.clone() });
             }
         }
+        if !policy.has_rules() {
+            reasons.push(Reason::Unruled);
+        }
         let stays = !reasons.is_empty();
         if !stays {
             reasons.push(Reason::Expired { rank: *rank, age, group });
@@ -169,6 +181,7 @@ impl std::fmt::Display for Reason {
                 write!(f, "is {} old, within {}", days(*age), days(*limit))
             }
             Self::Label { name, value } => write!(f, "has the label {name}={value}"),
+            Self::Unruled => write!(f, "no rule removes it"),
             Self::Expired { rank, age, group } => {
                 write!(f, "no rule keeps it: number {rank}{}, {} old", of(group), days(*age))
             }

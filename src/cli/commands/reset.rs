@@ -1,0 +1,46 @@
+//! `eart reset`
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::cli::output::{Json, count};
+use crate::cli::values::DraftArg;
+use crate::cli::{CliError, Context, Exit};
+use crate::repo::Reset;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Paths are those of the run, as `eart status` shows them. Your files are not touched.
+
+Examples:
+  eart reset                      empty the draft
+  eart reset test-results '*.webm'")]
+pub(in crate::cli) struct Args {
+    /// Paths, folders and globs to take out [default: everything]
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    #[command(flatten)]
+    draft: DraftArg,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    draft: &'a str,
+    #[serde(flatten)]
+    reset: Reset,
+}
+
+pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
+    let draft = context.draft(&args.draft);
+    let reset = context.repo()?.reset(&draft, &args.paths)?;
+    context.show(args.json, &Output { draft: &draft, reset }, |out| match reset {
+        Reset { removed: 0, .. } => writeln!(out, "Nothing was staged"),
+        Reset { removed, staged } => {
+            let removed = count(removed, "path", "paths");
+            writeln!(out, "Took {removed} out of the draft {draft}; {staged} still staged")
+        }
+    })
+}

@@ -1,0 +1,213 @@
+//! `eart status`
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::output::{BAD, DIM, GOOD, ID, Json, NAME, Text, count, time};
+use crate::cli::values::DraftArg;
+use crate::cli::{CliError, Context, Exit};
+use crate::config::value::format_size;
+use crate::id::RunId;
+use crate::manifest::{Change, Entry, Node, Summary, Tally};
+use crate::path::RelPath;
+use crate::repo::DraftStatus;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Compared is with the run that was committed last from the same draft, or else with the newest run.
+A folder that is new or gone as a whole is one line; --all lists its files.")]
+pub(in crate::cli) struct Args {
+    /// List every file, also of folders that are new or gone as a whole
+    #[arg(short, long)]
+    all: bool,
+    /// One line a path: A added, M changed, D gone
+    #[arg(short, long, conflicts_with = "json")]
+    short: bool,
+    #[command(flatten)]
+    draft: DraftArg,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
+    let status = context.repo()?.status(&context.draft(&args.draft))?;
+    if args.json.json {
+        return context.show(args.json, &Output::new(&status), |_| Ok(()));
+    }
+    let lines = if args.all || args.short { each(&status) } else { folded(&status) };
+    context.page(|out| if args.short { short(out, &lines) } else { long(out, &status, &lines) })
+}
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Added,
+    Changed,
+    Gone,
+}
+
+/// A path, or a folder with all that lies below it.
+struct Line<'a> {
+    kind: Kind,
+    path: &'a RelPath,
+    node: &'a Node,
+    /// The size it had; only where it changed.
+    before: Option<u64>,
+    /// Files and bytes at and below it.
+    tally: Tally,
+}
+
+impl<'a> Line<'a> {
+    fn of(change: &'a Change<Entry, Entry>) -> Self {
+        let (kind, entry, before) = match change {
+            Change::Added(new) => (Kind::Added, new, None),
+            Change::Removed(old) => (Kind::Gone, old, None),
+            Change::Changed { old, new, .. } => (Kind::Changed, new, Some(old.size())),
+        };
+        let files = u64::from(entry.file_id().is_some());
+        let tally = Tally { files, bytes: entry.size() };
+        Line { kind, path: &entry.path, node: &entry.node, before, tally }
+    }
+
+    fn is_dir(&self) -> bool {
+        *self.node == Node::Dir
+    }
+}
+
+fn each(status: &DraftStatus) -> Vec<Line<'_>> {
+    status.changes.iter().map(Line::of).collect()
+}
+
+/// As [`each`], but what lies below a folder that is new or gone counts with the folder.
+fn folded(status: &DraftStatus) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    // A folder that was kept may stand in a run or not; one that is new or gone is so with all it has.
+    let mut folders: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for line in each(status) {
+        let bytes = line.path.as_bytes();
+        let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(end, _)| end);
+        let folder = ends.filter_map(|end| folders.get(bytes.get(..end)?)).next();
+        match folder.and_then(|place| lines.get_mut(*place)) {
+            Some(folder) if folder.kind == line.kind => {
+                folder.tally.files += line.tally.files;
+                folder.tally.bytes += line.tally.bytes;
+            }
+            _ => {
+                if line.is_dir() && line.kind != Kind::Changed {
+                    folders.insert(bytes, lines.len());
+                }
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+fn short(out: &mut Text<'_>, lines: &[Line<'_>]) -> io::Result<()> {
+    for line in lines.iter().filter(|line| !line.is_dir()) {
+        let letter = match line.kind {
+            Kind::Added => out.paint(GOOD, 'A'),
+            Kind::Changed => out.paint(NAME, 'M'),
+            Kind::Gone => out.paint(BAD, 'D'),
+        };
+        writeln!(out, "{letter} {}", line.path)?;
+    }
+    Ok(())
+}
+
+fn long(out: &mut Text<'_>, status: &DraftStatus, lines: &[Line<'_>]) -> io::Result<()> {
+    write!(out, "Draft {}", out.paint(NAME, &status.draft))?;
+    match &status.base {
+        Some(run) => {
+            let (id, name) = (out.paint(ID, run.id.short()), out.paint(NAME, &run.meta.name));
+            writeln!(out, ", against the run {id} {name} of {}", time(run.meta.committed))?;
+        }
+        None => writeln!(out, ", no runs yet")?,
+    }
+    if status.started.is_none() {
+        writeln!(out, "\nNothing staged")?;
+        return writeln!(out, "{}", out.paint(DIM, "  (stage files with `eart add PATH`)"));
+    }
+    if !lines.is_empty() {
+        let hint = "  (seal it with `eart commit`, take files out with `eart reset PATH`)";
+        writeln!(out, "{}\n", out.paint(DIM, hint))?;
+    }
+    for line in lines {
+        let (label, style) = match line.kind {
+            Kind::Added => ("new", GOOD),
+            Kind::Changed => ("changed", NAME),
+            Kind::Gone => ("gone", BAD),
+        };
+        let slash = if line.is_dir() { "/" } else { "" };
+        let text = out.paint(style, format_args!("{label:<8} {}{slash}", line.path));
+        writeln!(out, "  {text}{}", out.paint(DIM, size_of(line)))?;
+    }
+    if status.same.files > 0 {
+        let (files, size) =
+            (count(status.same.files, "file", "files"), format_size(status.same.bytes));
+        writeln!(out, "  {:<8} {}", "same", out.paint(DIM, format_args!("{files}, {size}")))?;
+    }
+    let files = count(status.summary.files, "file", "files");
+    let (size, new) = (format_size(status.summary.bytes), format_size(status.summary.new_bytes));
+    writeln!(out, "\n{files} staged, {size}; {new} new in the store")
+}
+
+fn size_of(line: &Line<'_>) -> String {
+    let size = format_size(line.tally.bytes);
+    match (line.node, line.before) {
+        (Node::Dir, _) if line.tally.files == 0 => String::new(),
+        (Node::Dir, _) => format!("  {}, {size}", count(line.tally.files, "file", "files")),
+        (Node::Symlink { .. }, _) => "  link".into(),
+        (Node::File { .. }, Some(before)) if before != line.tally.bytes => {
+            format!("  {} -> {size}", format_size(before))
+        }
+        (Node::File { .. }, _) => format!("  {size}"),
+    }
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    draft: &'a str,
+    started: Option<jiff::Timestamp>,
+    base: Option<RunId>,
+    staged: &'a Summary,
+    same: Tally,
+    changes: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    change: Kind,
+    path: &'a RelPath,
+    kind: &'static str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_before: Option<u64>,
+}
+
+impl<'a> Output<'a> {
+    fn new(status: &'a DraftStatus) -> Self {
+        let item = |line: Line<'a>| Item {
+            change: line.kind,
+            path: line.path,
+            kind: match line.node {
+                Node::File { .. } => "file",
+                Node::Dir => "dir",
+                Node::Symlink { .. } => "symlink",
+            },
+            size: line.tally.bytes,
+            size_before: line.before,
+        };
+        Self {
+            draft: &status.draft,
+            started: status.started,
+            base: status.base.as_ref().map(|run| run.id),
+            staged: &status.summary,
+            same: status.same,
+            changes: each(status).into_iter().map(item).collect(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The list of commands as `eart --help` shows it: in groups, by what somebody wants to do.
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// Every command that is shown stands in one group.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Start", &["init", "config"]),
+    ("Stage and commit", &["add", "status", "reset", "commit", "draft"]),
+    ("Look at runs", &["log", "show", "ls", "cat", "diff", "find", "stats"]),
+    ("Name and keep runs", &["tag", "pin", "unpin"]),
+    ("Get files back", &["checkout"]),
+    ("Look after the store", &["rm", "gc", "fsck"]),
+    ("More", &["completions", "help"]),
+];
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with problems that were named, 4 a gate said no.
+`eart help COMMAND` says more about a command.";
+
+/// The command line, ready to parse.
+pub(super) fn command() -> Command {
+    let mut cli = Cli::command();
+    cli.build();
+    let groups = groups(&cli);
+    Cli::command().after_help(EXIT_CODES).help_template(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}{{options}}{{after-help}}"
+    ))
+}
+
+fn groups(cli: &Command) -> String {
+    let (header, literal) = (*cli.get_styles().get_header(), *cli.get_styles().get_literal());
+    let width = cli.get_subcommands().map(|c| c.get_name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (heading, names) in GROUPS {
+        let commands: Vec<_> = names.iter().filter_map(|name| cli.find_subcommand(name)).collect();
+        if commands.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{header}{heading}:{header:#}\n"));
+        for command in commands {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let name = command.get_name();
+            text.push_str(&format!("  {literal}{name:width$}{literal:#}  {about}\n"));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("{header}Options:{header:#}\n"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_that_is_shown_stands_in_one_group() {
+        let mut cli = Cli::command();
+        cli.clone().debug_assert();
+        cli.build();
+        for command in cli.get_subcommands().filter(|c| !c.is_hide_set()) {
+            let all = GROUPS.iter().flat_map(|(_, names)| names.iter());
+            let found = all.filter(|name| **name == command.get_name()).count();
+            assert_eq!(found, 1, "{}", command.get_name());
+        }
+    }
+}

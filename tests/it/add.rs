@@ -1,0 +1,209 @@
+//! `eart add`
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use crate::env::TestEnv;
+
+fn staged(env: &TestEnv) -> String {
+    env.eart(["status", "--short"]).done()
+}
+
+#[test]
+fn it_tells_what_was_staged_in_one_line() {
+    let env = TestEnv::new();
+    env.write("report/index.html", "<html>".repeat(1000));
+    env.write("results.json", "{}");
+    assert_snapshot!(env.eart(["add", "report", "results.json"]), @"Staged 2 files, 6.0 KB; {N} new in the store");
+    assert_snapshot!(env.eart(["add", "report/index.html", "--json"]), @r#"
+    {
+      "draft": "default",
+      "files": 1,
+      "bytes": 6000,
+      "unchanged": 0,
+      "removed": 0,
+      "new_bytes": 0,
+      "problems": []
+    }
+    "#);
+}
+
+#[test]
+fn files_that_did_not_change_are_not_read_again() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.write("b", "b");
+    env.settle();
+    env.eart(["add", "."]).done();
+    env.write("b", "B");
+    assert_snapshot!(env.eart(["add", "."]), @"Staged 2 files, 2 B (1 unchanged); {N} new in the store");
+    env.eart(["commit"]).done();
+    // Nor after a commit.
+    assert_snapshot!(env.eart(["add", "a"]), @"Staged 1 file, 1 B (1 unchanged); 0 B new in the store");
+}
+
+#[test]
+fn the_draft_becomes_equal_to_the_folder() {
+    let env = TestEnv::new();
+    env.write("out/a", "a");
+    env.write("out/b", "b");
+    env.write("else", "e");
+    env.eart(["add", "."]).done();
+    std::fs::remove_file(env.path("out/b")).unwrap();
+    env.write("out/c", "c");
+    let output = env.eart(["add", "out", "--json"]);
+    assert_eq!(output.json()["removed"], 1, "{output}");
+    assert_snapshot!(staged(&env), @r"
+    A else
+    A out/a
+    A out/c
+    ");
+}
+
+#[test]
+fn every_file_counts_but_what_is_ignored_or_excluded() {
+    let env = TestEnv::new();
+    for name in [".hidden", ".gitignore", "ignored", ".git/config", "a.tmp", "deep/b.tmp", "big"] {
+        env.write(name, name.repeat(100));
+    }
+    env.write(".gitignore", "ignored\n");
+    env.write(".eartignore", "big\n");
+    env.eart(["add", ".", "--exclude", "*.tmp"]).done();
+    assert_snapshot!(staged(&env), @r"
+    A .eartignore
+    A .gitignore
+    A .hidden
+    A ignored
+    ");
+    env.eart(["add", ".git"]).done();
+    assert!(staged(&env).contains("A .git/config"));
+}
+
+#[test]
+fn paths_from_elsewhere_go_under_their_base_name_or_where_one_says() {
+    let env = TestEnv::new();
+    std::fs::create_dir(env.home().join("videos")).unwrap();
+    std::fs::write(env.home().join("videos/a.webm"), "v").unwrap();
+    let videos = env.home().join("videos");
+    env.eart(["add".as_ref(), videos.as_os_str()]).done();
+    env.eart(["add".as_ref(), videos.as_os_str(), "--as".as_ref(), "media/clips/".as_ref()]).done();
+    assert_snapshot!(staged(&env), @r"
+    A media/clips/a.webm
+    A videos/a.webm
+    ");
+    env.write("videos/a.webm", "another");
+    assert_snapshot!(env.eart(["add", "videos"]), @r"
+    --- stderr
+    error: Two sources for videos in the run: $ROOT/home/videos and $ROOT/work/videos
+    hint: give one of them another place with --as, or take the first out with `eart reset`
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["add", "videos", "else", "--as", "x"]), @r"
+    --- stderr
+    error: --as names one place, so it goes with exactly one path
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["add", "videos", "--as", "../x"]), @r"
+    --- stderr
+    error: invalid value '../x' for '--as <PATH>': Not a path inside a run: ../x (it has a . or .. component)
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+}
+
+#[test]
+fn paths_are_relative_to_where_one_is() {
+    let env = TestEnv::new();
+    env.write("deep/er/file", "f");
+    env.eart_in("deep/er", ["add", "file"]).done();
+    assert_snapshot!(staged(&env), @"A deep/er/file");
+}
+
+#[test]
+fn types_are_detected_and_can_be_said() {
+    let env = TestEnv::new();
+    env.write("notes.txt", "n");
+    env.eart(["add", "notes.txt", "--type", "build-log"]).done();
+    let output = env.eart(["status", "--json"]);
+    assert_eq!(output.json()["staged"]["types"]["build-log"]["files"], 1, "{output}");
+    assert_snapshot!(env.eart(["add", "notes.txt", "--type", "log"]), @r"
+    --- stderr
+    error: invalid value 'log' for '--type <TYPE>'
+      [possible values: custom, test-results, coverage, security-findings, performance-metrics, build-log, static-analysis, api-docs, screenshot, video, trace, html-report]
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+}
+
+#[test]
+fn what_cannot_be_taken_is_named_and_the_exit_code_remembers() {
+    let env = TestEnv::new();
+    env.write("out/fine", "f");
+    env.write("out/large", "x".repeat(2000));
+    assert!(Command::new("mkfifo").arg(env.path("out/pipe")).status().unwrap().success());
+    assert_snapshot!(env.eart(["add", "out", "--max-size", "1.5KB"]), @r"
+    Staged 1 file, 1 B; {N} new in the store
+    --- stderr
+    warning: out/pipe is a named pipe; left out
+    warning: out/large has 2000 bytes, more than the 1500 that max-size allows; left out
+    --- exit 3
+    ");
+    assert_snapshot!(staged(&env), @"A out/fine");
+    let output = env.eart(["add", "out", "--max-size", "1KB", "--json"]);
+    assert_eq!(output.json()["problems"].as_array().unwrap().len(), 2, "{output}");
+    assert_eq!(output.code(), 3);
+}
+
+#[test]
+fn a_broken_archive_is_named_and_kept() {
+    let env = TestEnv::new();
+    env.write("trace.zip", b"PK\x03\x04 and then nothing that makes sense");
+    let output = env.eart(["add", "trace.zip"]);
+    assert!(output.stderr.contains("warning: trace.zip is a broken archive"), "{output}");
+    assert_eq!(output.code(), 3);
+    assert_eq!(staged(&env), "A trace.zip\n");
+}
+
+#[test]
+fn links_are_kept_as_links() {
+    let env = TestEnv::new();
+    env.write("out/a", "a");
+    symlink("/etc", env.path("out/link")).unwrap();
+    env.eart(["add", "out"]).done();
+    let output = env.eart(["status", "--json"]);
+    assert_eq!(output.json()["staged"]["links"], 1, "{output}");
+}
+
+#[test]
+fn what_is_not_there_is_an_error_and_stages_nothing() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    assert_snapshot!(env.eart(["add", "a", "b"]), @r"
+    --- stderr
+    error: Could not read $ROOT/work/b
+    Caused by: No such file or directory (os error 2)
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, no runs yet
+
+    Nothing staged
+      (stage files with `eart add PATH`)
+    ");
+}
+
+#[test]
+fn drafts_keep_jobs_apart() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.write("b", "b");
+    env.eart(["add", "a", "--draft", "one"]).done();
+    env.set("EART_DRAFT", "two");
+    env.eart(["add", "b"]).done();
+    assert_eq!(staged(&env), "A b\n");
+    assert_eq!(env.eart(["status", "--short", "--draft", "one"]).done(), "A a\n");
+}

@@ -1,0 +1,208 @@
+//! `eart status`
+
+use insta::assert_snapshot;
+
+use crate::env::TestEnv;
+
+#[test]
+fn nothing_is_staged_and_it_says_what_to_do() {
+    let env = TestEnv::new();
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, no runs yet
+
+    Nothing staged
+      (stage files with `eart add PATH`)
+    ");
+    env.eart(["commit", "--allow-empty", "--name", "nightly"]).done();
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, against the run {id1} nightly of 2026-01-01 00:00:02
+
+    Nothing staged
+      (stage files with `eart add PATH`)
+    ");
+}
+
+#[test]
+fn what_is_staged_stands_against_the_last_run() {
+    let env = TestEnv::new();
+    env.write("results.json", "{}");
+    env.write("report/index.html", "<html>");
+    env.write("report/same.css", "a {}");
+    env.write("old/shot.png", "png");
+    env.write("old/deep/shot.png", "png");
+    env.eart(["add", "."]).done();
+    env.eart(["commit", "--name", "nightly"]).done();
+    std::fs::remove_dir_all(env.path("old")).unwrap();
+    env.write("results.json", "{\"stats\": 1}");
+    env.write("report/new.js", "");
+    env.write("traces/one/a.zip", "a".repeat(1500));
+    env.write("traces/b.zip", "b".repeat(1500));
+    let _ = env.eart(["add", "."]);
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, against the run {id1} nightly of 2026-01-01 00:00:02
+      (seal it with `eart commit`, take files out with `eart reset PATH`)
+
+      gone     old/  2 files, 6 B
+      new      report/new.js  0 B
+      changed  results.json  2 B -> 12 B
+      new      traces/  2 files, 3.0 KB
+      same     2 files, 10 B
+
+    6 files staged, 3.0 KB; {N} new in the store
+    ");
+    assert_snapshot!(env.eart(["status", "--all"]), @r"
+    Draft default, against the run {id1} nightly of 2026-01-01 00:00:02
+      (seal it with `eart commit`, take files out with `eart reset PATH`)
+
+      gone     old/
+      gone     old/deep/
+      gone     old/deep/shot.png  3 B
+      gone     old/shot.png  3 B
+      new      report/new.js  0 B
+      changed  results.json  2 B -> 12 B
+      new      traces/
+      new      traces/b.zip  1.5 KB
+      new      traces/one/
+      new      traces/one/a.zip  1.5 KB
+      same     2 files, 10 B
+
+    6 files staged, 3.0 KB; {N} new in the store
+    ");
+    assert_snapshot!(env.eart(["status", "--short"]), @r"
+    D old/deep/shot.png
+    D old/shot.png
+    A report/new.js
+    M results.json
+    A traces/b.zip
+    A traces/one/a.zip
+    ");
+    assert_snapshot!(env.eart(["status", "--json"]), @r#"
+    {
+      "draft": "default",
+      "started": "2026-01-01T00:00:03Z",
+      "base": "{id1}",
+      "staged": {
+        "files": 6,
+        "dirs": 3,
+        "links": 0,
+        "bytes": 3022,
+        "new_bytes": {N},
+        "types": {
+          "custom": {
+            "files": 6,
+            "bytes": 3022
+          }
+        },
+        "largest": {
+          "path": "traces/b.zip",
+          "size": 1500
+        }
+      },
+      "same": {
+        "files": 2,
+        "bytes": 10
+      },
+      "changes": [
+        {
+          "change": "gone",
+          "path": "old",
+          "kind": "dir",
+          "size": 0
+        },
+        {
+          "change": "gone",
+          "path": "old/deep",
+          "kind": "dir",
+          "size": 0
+        },
+        {
+          "change": "gone",
+          "path": "old/deep/shot.png",
+          "kind": "file",
+          "size": 3
+        },
+        {
+          "change": "gone",
+          "path": "old/shot.png",
+          "kind": "file",
+          "size": 3
+        },
+        {
+          "change": "added",
+          "path": "report/new.js",
+          "kind": "file",
+          "size": 0
+        },
+        {
+          "change": "changed",
+          "path": "results.json",
+          "kind": "file",
+          "size": 12,
+          "size_before": 2
+        },
+        {
+          "change": "added",
+          "path": "traces",
+          "kind": "dir",
+          "size": 0
+        },
+        {
+          "change": "added",
+          "path": "traces/b.zip",
+          "kind": "file",
+          "size": 1500
+        },
+        {
+          "change": "added",
+          "path": "traces/one",
+          "kind": "dir",
+          "size": 0
+        },
+        {
+          "change": "added",
+          "path": "traces/one/a.zip",
+          "kind": "file",
+          "size": 1500
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn a_draft_is_compared_with_what_was_committed_from_it_before() {
+    let env = TestEnv::new();
+    for draft in ["one", "two"] {
+        env.write("name", draft);
+        env.eart(["add", "name", "--draft", draft]).done();
+        env.eart(["commit", "--draft", draft, "--name", draft]).done();
+    }
+    env.write("name", "one");
+    env.eart(["add", "name", "--draft", "one"]).done();
+    assert_snapshot!(env.eart(["status", "--draft", "one"]), @r"
+    Draft one, against the run {id1} one of 2026-01-01 00:00:02
+      same     1 file, 3 B
+
+    1 file staged, 3 B; 0 B new in the store
+    ");
+    // A draft that was never committed is compared with the newest run.
+    env.eart(["add", "name", "--draft", "three"]).done();
+    assert_snapshot!(env.eart(["status", "--draft", "three"]), @r"
+    Draft three, against the run {id2} two of 2026-01-01 00:00:04
+      (seal it with `eart commit`, take files out with `eart reset PATH`)
+
+      changed  name  3 B
+
+    1 file staged, 3 B; 0 B new in the store
+    ");
+}
+
+#[test]
+fn without_a_store_it_says_how_to_make_one() {
+    assert_snapshot!(TestEnv::bare().eart(["status"]), @r"
+    --- stderr
+    error: No eart store in $ROOT/work or above it
+    hint: make one with `eart init`, or name one with --store
+    --- exit 1
+    ");
+}
