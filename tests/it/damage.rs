@@ -121,7 +121,8 @@ impl Site {
 
     /// The pack that holds a run's first file of this name.
     fn pack_of(&self, run: RunId, name: &str) -> PathBuf {
-        let entries = Selection::new(&[name]).unwrap().entries(&self.lab.repo.manifest(run).unwrap());
+        let entries =
+            Selection::new(&[name]).unwrap().entries(&self.lab.repo.manifest(run).unwrap());
         let id = entries.unwrap()[0].file_id().unwrap();
         let chunks = self.lab.repo.manifest(run).unwrap().chunk_list(id).unwrap();
         let chunk = chunks.map_or(id.into(), |list| list[0].id);
@@ -153,8 +154,7 @@ impl Site {
     fn everything(&self) -> Files {
         let mut all = Files::new();
         for (run, tree) in &self.runs {
-            let files =
-                tree.iter().filter(|(_, t)| !matches!(t, crate::lab::Thing::Dir { .. }));
+            let files = tree.iter().filter(|(_, t)| !matches!(t, crate::lab::Thing::Dir { .. }));
             all.extend(files.map(|(path, _)| (*run, path.clone())));
         }
         all

@@ -14,5 +14,6 @@ mod exit;
 mod init;
 mod lab;
 mod man;
+mod properties;
 mod reset;
 mod status;
