@@ -77,7 +77,7 @@ fn what_is_not_there_has_neighbours() {
     hint: did you mean out/deep/er/shot.png?
     --- exit 1
     ");
-    assert_eq!(env.eart(["ls", "latest:../x"]).code(), 1);
+    assert_eq!(env.eart(["ls", "latest:../x"]).code(), 2);
     assert_eq!(env.eart(["ls", "nowhere:x"]).code(), 1);
 }
 
