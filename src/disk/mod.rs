@@ -83,7 +83,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// One change that a [`Folder`] made, told right after it was made. Paths are relative to it.
 #[derive(Debug)]
 pub enum Change<'a> {
-    /// A folder was created (and is durable: its parent was synced).
+    /// A folder was created, and the folder that holds it was synced.
     CreateDir(&'a Path),
     /// An empty file was created.
     Create(&'a Path),
@@ -152,15 +152,20 @@ impl Folder {
     ///
     /// When it cannot be created or synced.
     pub fn create_dir(&self, name: impl AsRef<Path>) -> Result<()> {
-        let name = name.as_ref();
-        let path = self.path(name);
-        if path.is_dir() {
-            return Ok(());
+        let path = self.path(name.as_ref());
+        let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.is_dir());
+        let missing: Vec<_> = missing.collect();
+        for path in missing.into_iter().rev() {
+            match fs::create_dir(path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+                other => other.map_err(Error::on("create the folder", path))?,
+            }
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+            sync_dir(parent.unwrap_or(Path::new(".")))?;
+            if let Ok(name) = path.strip_prefix(&self.root) {
+                self.saw(Change::CreateDir(name));
+            }
         }
-        fs::create_dir_all(&path).map_err(Error::on("create the folder", &path))?;
-        let parent = name.parent().unwrap_or(Path::new(""));
-        sync_dir(&self.path(parent))?;
-        self.saw(Change::CreateDir(name));
         Ok(())
     }
 

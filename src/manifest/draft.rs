@@ -112,6 +112,11 @@ impl Draft {
         Last { run, fingerprints: self.fingerprints }
     }
 
+    /// Forgets what `stat` said of the files: the next `add` reads each again.
+    pub fn forget_fingerprints(&mut self) {
+        self.fingerprints.fill(None);
+    }
+
     /// Makes the draft equal `staged` at and below `prefix` (everywhere, if `None`): what was there
     /// and is not in `staged` leaves. A file or link of the draft that stands above `prefix` gives
     /// way to what comes below it. `staged` may come in any order; `lists` are the chunk lists of

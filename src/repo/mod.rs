@@ -185,7 +185,8 @@ impl Repo {
 }
 
 const GITIGNORE: &str = ".gitignore";
-/// What may lie in a folder that `init` did not finish.
+/// What may lie in a folder that `init` did not finish, or in a store that lost its `format.json`.
 const OURS: &[&str] = &[
-    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", CONFIG, GITIGNORE,
+    "packs", "index", "runs", "catalog", "refs", "drafts", "tmp", "gate", "lock", CONFIG,
+    GITIGNORE, AUDIT, "gc.lock", "damaged",
 ];

@@ -30,9 +30,9 @@ struct Spec<'a> {
 impl<'a> Spec<'a> {
     fn parse(text: &'a str) -> Result<Self> {
         let bad = |why: &str| {
-            Err(Error::hinted(
+            Err(Error::usage(
                 format!("Not a revision: {text:?} ({why})"),
-                "write it like latest, latest~2, latest@branch=main, nightly or 3fa9c1",
+                Some("write it like latest, latest~2, latest@branch=main, nightly or 3fa9c1"),
             ))
         };
         // A label's value may hold a ~, so the labels are cut off first; ~N may stand on either side.

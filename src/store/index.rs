@@ -45,15 +45,29 @@ impl Index {
     ///
     /// When a file is there and cannot be read.
     pub(super) fn load(folder: &Folder) -> Result<Self> {
+        Self::settled(folder, true)
+    }
+
+    /// Reads the index from the packs alone, whatever the segments say: slower, and right even
+    /// where a segment is damaged. Chunks of packs whose footers are damaged are not in it.
+    ///
+    /// # Errors
+    ///
+    /// When a pack is there and cannot be read.
+    pub(super) fn of_footers(folder: &Folder) -> Result<Self> {
+        Self::settled(folder, false)
+    }
+
+    fn settled(folder: &Folder, with_segments: bool) -> Result<Self> {
         // gc may remove a segment or pack between the listing and the opening; then the next
         // listing no longer has it.
         for _ in 0..16 {
-            match Self::attempt(folder) {
+            match Self::attempt(folder, with_segments) {
                 Err(Error::Disk(e)) if e.is_not_found() => continue,
                 other => return other,
             }
         }
-        Self::attempt(folder)
+        Self::attempt(folder, with_segments)
     }
 
     /// A view of no chunks.
@@ -68,10 +82,10 @@ impl Index {
         }
     }
 
-    fn attempt(folder: &Folder) -> Result<Self> {
+    fn attempt(folder: &Folder, with_segments: bool) -> Result<Self> {
         let mut segments = Vec::new();
         let mut damaged = Vec::new();
-        for name in folder.list(INDEX)? {
+        for name in if with_segments { folder.list(INDEX)? } else { Vec::new() } {
             if !name.ends_with(SUFFIX) {
                 continue;
             }
@@ -122,6 +136,11 @@ impl Index {
     /// Whether the store has a chunk.
     pub fn contains(&self, id: &ChunkId) -> bool {
         self.find(id).is_some()
+    }
+
+    /// Whether anything but the packs themselves was read for it.
+    pub(super) fn has_segments(&self) -> bool {
+        !self.segments.is_empty()
     }
 
     /// Packs in the store, sorted.
@@ -187,10 +206,13 @@ pub(super) fn rebuild(folder: &Folder, packs: &[PackId]) -> Result<()> {
     folder.create_dir(INDEX)?;
     let _lock = folder.lock(LOCK, LockMode::Exclusive)?;
     let old = folder.list(INDEX)?.into_iter().filter(|n| n.ends_with(SUFFIX)).collect::<Vec<_>>();
-    write(folder, if packs.len() > LOOSE_PACKS { packs } else { &[] }, &old)
+    write(folder, packs, &old)
 }
 
-/// Writes a segment over `packs`, then removes the segments it replaces.
+/// Writes a segment over `packs` if they are many, then removes the segments it replaces.
+///
+/// Changes nothing when the footer of one of the packs is damaged: then the old segments are what
+/// is left to find its chunks by, until `fsck --repair` has saved them.
 fn write(folder: &Folder, packs: &[PackId], replaced: &[String]) -> Result<()> {
     let mut packs = packs.to_vec();
     packs.sort_unstable();
@@ -199,12 +221,14 @@ fn write(folder: &Folder, packs: &[PackId], replaced: &[String]) -> Result<()> {
     for id in packs {
         match read_footer(folder, id) {
             Ok(Ok(footer)) => footers.push((id, footer)),
-            Ok(Err(_)) => {} // named by whoever loads the index; stays loose
+            Ok(Err(_)) => return Ok(()),
             Err(Error::Disk(e)) if e.is_not_found() => {}
             Err(e) => return Err(e),
         }
     }
-    if !footers.is_empty() {
+    if footers.len() > LOOSE_PACKS
+        || footers.iter().map(|(_, f)| f.chunks.len()).sum::<usize>() > LOOSE_CHUNKS
+    {
         let views: Vec<_> = footers.iter().map(|(id, f)| (*id, f)).collect();
         let name = format!("{}{SUFFIX}", PackId::random()?);
         folder.write(Path::new(INDEX).join(name), &Segment::encode(&views))?;

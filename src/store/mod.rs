@@ -98,6 +98,16 @@ impl Store {
         Index::load(&self.folder).map(Arc::new)
     }
 
+    /// The same, read from the packs alone: slower, and right where a segment is damaged. Chunks
+    /// of packs whose footers are damaged are not in it.
+    ///
+    /// # Errors
+    ///
+    /// When a pack is there and cannot be read.
+    pub fn index_of_footers(&self) -> Result<Arc<Index>> {
+        Index::of_footers(&self.folder).map(Arc::new)
+    }
+
     /// Starts adding chunks.
     ///
     /// # Errors
@@ -131,7 +141,8 @@ impl Store {
         index::merge(&self.folder)
     }
 
-    /// Makes the index name exactly these packs; gc calls it before it deletes the others.
+    /// Makes the index name exactly these packs; gc calls it before it deletes the others. Leaves
+    /// it as it is while the footer of one of them is damaged.
     ///
     /// # Errors
     ///

@@ -12,6 +12,7 @@ use crate::disk::{self, Folder};
 use crate::id::{ChunkId, PackId};
 
 use super::frame::{Codec, Decoder, MAX_RAW};
+use super::index::list_packs;
 use super::pack::{ChunkRow, Footer, FrameRow};
 use super::segment::Location;
 use super::{Error, Index, Result, pack_name};
@@ -34,6 +35,8 @@ pub struct Reader {
 struct Shared {
     folder: Folder,
     index: RwLock<Arc<Index>>,
+    /// The index as the packs tell it, once it was needed.
+    footers: Mutex<Option<Arc<Index>>>,
     files: Mutex<HashMap<PackId, Arc<File>>>,
 }
 
@@ -48,6 +51,7 @@ impl Reader {
         Self::over(Arc::new(Shared {
             folder,
             index: RwLock::new(index),
+            footers: Mutex::new(None),
             files: Mutex::new(HashMap::new()),
         }))
     }
@@ -81,15 +85,40 @@ impl Reader {
     /// its place.
     pub fn chunk(&mut self, id: &ChunkId) -> Result<&[u8]> {
         let place = match self.find(&self.index(), id) {
-            // gc moved it since the index was read; a second look finds where to.
-            Err(e) if e.is_gone() => {
-                let fresh = Arc::new(Index::load(&self.shared.folder)?);
-                *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
-                self.find(&fresh, id)?
-            }
+            Err(e) if e.may_be_stale() => self.find_anew(id, e)?,
             other => other?,
         };
         Ok(self.held(&place))
+    }
+
+    /// Looks a chunk up again after a `failure`: gc may have moved it since the index was read, and
+    /// where a segment of the index is damaged, the packs themselves still say what they hold.
+    fn find_anew(&mut self, id: &ChunkId, mut failure: Error) -> Result<Held> {
+        let shared = self.shared.clone();
+        let mut index = self.index();
+        // Packs never change: the same packs hold the same chunks. Each round gc removed one more.
+        for _ in 0..16 {
+            if index.packs() == list_packs(&shared.folder)? {
+                break;
+            }
+            index = Arc::new(Index::load(&shared.folder)?);
+            *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index.clone();
+            match self.find(&index, id) {
+                Err(e) if e.may_be_stale() => failure = e,
+                other => return other,
+            }
+        }
+        if !index.has_segments() {
+            return Err(failure);
+        }
+        let footers = {
+            let mut kept = shared.footers.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*kept {
+                Some(footers) if footers.packs() == index.packs() => footers.clone(),
+                _ => kept.insert(Arc::new(Index::of_footers(&shared.folder)?)).clone(),
+            }
+        };
+        self.find(&footers, id).map_err(|_| failure)
     }
 
     /// Loads a chunk from the first of its places that has it whole.
@@ -242,10 +271,10 @@ fn open(shared: &Shared, pack: PackId) -> Result<Arc<File>> {
 }
 
 impl Error {
-    /// Whether the index was older than the packs.
-    fn is_gone(&self) -> bool {
+    /// Whether another index may know better.
+    fn may_be_stale(&self) -> bool {
         match self {
-            Self::Missing(_) => true,
+            Self::Missing(_) | Self::Damaged { .. } => true,
             Self::Disk(e) => e.is_not_found(),
             _ => false,
         }

@@ -54,7 +54,7 @@ fn a_part_is_named_by_path_or_glob() {
     hint: did you mean out/deep/run.sh?
     --- exit 1
     ");
-    assert_eq!(env.eart(["checkout", "run", "", "--to", "d"]).code(), 1);
+    assert_eq!(env.eart(["checkout", "run", "", "--to", "d"]).code(), 2);
     assert!(!env.path("d").exists());
 }
 

@@ -98,8 +98,8 @@ impl Checked {
 /// What of the packs is wrong.
 #[derive(Debug, Default)]
 struct Packs {
-    /// Damaged packs, and the chunks in them that are not whole; all of them where the footer is
-    /// damaged.
+    /// Damaged packs, and the chunks in them that are not whole; where the footer is damaged, all
+    /// that are known.
     damaged: HashMap<PackId, Vec<ChunkId>>,
 }
 
@@ -129,6 +129,9 @@ impl Repo {
             false => (index, packs.damaged.values().flatten().copied().collect()),
         };
         self.check_files(&runs, &index, &bad, &mut checked, monitor)?;
+        if options.repair && checked.lost_files > 0 {
+            self.forget_files()?;
+        }
         Ok(checked)
     }
 
@@ -153,7 +156,9 @@ impl Repo {
             let footer = match self.store.footer(pack) {
                 Ok(Ok(footer)) => footer,
                 Ok(Err(reason)) => {
-                    packs.damaged.insert(pack, Vec::new());
+                    // A segment may still know what it holds.
+                    let known = index.chunks().filter(|(_, l)| l.pack == pack).map(|(id, _)| id);
+                    packs.damaged.insert(pack, known.collect());
                     let known = checked.findings.iter().any(|f| f.what == pack_name(pack));
                     if !known {
                         checked.find(pack_name(pack), reason);
@@ -253,14 +258,13 @@ impl Repo {
         checked: &mut Checked,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        // A damaged chunk may have a second copy that is whole.
+        // A damaged chunk may have a second copy that is whole, and one that a damaged index lacks
+        // may be there.
         let mut reader = self.store.reader()?;
         let mut gone: HashMap<ChunkId, bool> = HashMap::new();
         let mut lost = |id: ChunkId| {
-            if !index.contains(&id) {
-                return true;
-            }
-            bad.contains(&id) && *gone.entry(id).or_insert_with(|| reader.chunk(&id).is_err())
+            (bad.contains(&id) || !index.contains(&id))
+                && *gone.entry(id).or_insert_with(|| reader.chunk(&id).is_err())
         };
         monitor.begin("Checking files", Some(runs.len() as u64));
         for run in runs {

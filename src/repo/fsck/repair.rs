@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{Checked, Packs};
+use crate::repo::draft::{DRAFTS, last_file};
 use crate::repo::{Repo, Result};
 use crate::store::{Codec, Compression, pack_name};
 
@@ -65,7 +66,38 @@ impl Repo {
                 _ => None,
             };
         }
+        self.drop_dangling(checked)?;
         self.catalog_rebuild()
+    }
+
+    /// Sets tags and pins aside whose runs were just found to be lost.
+    fn drop_dangling(&self, checked: &mut Checked) -> Result<()> {
+        let mut dangling = Checked::default();
+        self.check_refs(&[], &mut dangling)?;
+        for mut finding in dangling.findings {
+            self.set_aside(&finding.what)?;
+            finding.repaired = Some(format!("removed; it is in {DAMAGED}/"));
+            checked.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    /// Makes the next `add` read every file again: what is lost of a run that a file was committed
+    /// or staged with must not be taken for stored.
+    pub(super) fn forget_files(&self) -> Result<()> {
+        let _share = self.share()?;
+        let _lock = self.lock_drafts()?;
+        for name in self.folder.list(DRAFTS)? {
+            if !self.folder.path(DRAFTS).join(&name).is_dir() {
+                continue;
+            }
+            self.folder.remove(last_file(&name))?;
+            if let Ok(Some(mut draft)) = self.draft(&name) {
+                draft.forget_fingerprints();
+                self.save_draft(&name, &draft)?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves a file of the store to `damaged/`, under a name that tells where it was.
@@ -74,7 +106,10 @@ impl Repo {
             return Ok(());
         }
         self.folder.create_dir(DAMAGED)?;
-        let name = file.replace('/', "-");
+        let mut name = file.replace('/', "-");
+        while self.folder.path(Path::new(DAMAGED).join(&name)).exists() {
+            name.push('+');
+        }
         Ok(self.folder.rename(file, Path::new(DAMAGED).join(name))?)
     }
 }

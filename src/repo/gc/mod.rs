@@ -181,7 +181,8 @@ impl Repo {
         let _exclusive = self.exclude()?;
         let planned: HashSet<&RunId> = planned.iter().collect();
         let doomed: HashSet<PackId> = plan.delete.iter().chain(&plan.rewrite).copied().collect();
-        let index = self.store.index()?;
+        // What the packs say themselves: a damaged segment must not send a chunk elsewhere.
+        let index = self.store.index_of_footers()?;
         let mut spared: HashSet<PackId> = HashSet::new();
         let mut spare = |id| {
             if live.contains(&id) {

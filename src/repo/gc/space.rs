@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) frees: u64,
     /// Which chunks of which pack are needed from there.
     homes: HashMap<ChunkId, PackId, IdHash>,
+    /// Chunks that lie in several packs, of which the one they are needed from was checked.
+    twice: Chunks,
 }
 
 struct Usage {
@@ -46,7 +48,21 @@ impl Repo {
     pub(super) fn plan_space(&self, live: &Chunks) -> Result<Plan> {
         let mut plan = Plan::default();
         let mut usages = Vec::new();
-        for &pack in self.store.index()?.packs() {
+        // Once more when the first copy of a chunk turned out to be damaged and a later one not.
+        while self.usages(live, &mut plan, &mut usages)? {}
+        plan.sort(usages);
+        Ok(plan)
+    }
+
+    /// How much of every pack is needed, given where each chunk is needed from; and fills that in.
+    /// Whether a chunk that was counted for one pack is now needed from another.
+    fn usages(&self, live: &Chunks, plan: &mut Plan, usages: &mut Vec<Usage>) -> Result<bool> {
+        usages.clear();
+        plan.keep.clear();
+        let index = self.store.index()?;
+        let mut reader = self.store.reader()?;
+        let mut moved = false;
+        for &pack in index.packs() {
             let size = match std::fs::metadata(self.folder.path(pack_name(pack))) {
                 Ok(meta) => meta.len(),
                 Err(_) => continue,
@@ -58,22 +74,33 @@ impl Repo {
             // Bytes needed of each frame; a chunk that lies in two packs is needed from one.
             let mut needed = vec![0u64; footer.frames.len()];
             for chunk in footer.chunks.iter().filter(|c| live.contains(&c.id)) {
-                if *plan.homes.entry(chunk.id).or_insert(pack) == pack
+                let home = *plan.homes.entry(chunk.id).or_insert(pack);
+                if home != pack && plan.twice.insert(chunk.id) {
+                    // The other copies go, so this one must be good.
+                    let mut places = index.places(&chunk.id).collect::<Vec<_>>();
+                    places.sort_by_key(|place| place.pack != home);
+                    let whole = places.iter().find(|p| reader.at(&chunk.id, p).is_ok());
+                    if let Some(place) = whole.filter(|place| place.pack != home) {
+                        plan.homes.insert(chunk.id, place.pack);
+                        moved = true;
+                    }
+                }
+                if home == pack
                     && let Some(frame) = needed.get_mut(chunk.frame as usize)
                 {
                     *frame += u64::from(chunk.len);
                 }
             }
             let share = |(frame, raw): (&FrameRow, &u64)| {
-                u64::from(frame.stored) * raw / u64::from(frame.raw.max(1))
+                // Rounded up: what is needed at all must not count as nothing.
+                (u64::from(frame.stored) * raw).div_ceil(u64::from(frame.raw.max(1)))
             };
             let frames: u64 = footer.frames.iter().zip(&needed).map(share).sum();
             let overhead = size - footer.frames.iter().map(|f| u64::from(f.stored)).sum::<u64>();
             let needed = if frames == 0 { 0 } else { (frames + overhead).min(size) };
             usages.push(Usage { pack, size, needed });
         }
-        plan.sort(usages);
-        Ok(plan)
+        Ok(moved)
     }
 }
 
