@@ -574,7 +574,7 @@ impl Model {
     fn check(&self, lab: &Lab) {
         assert!(fsck(&lab.repo).unwrap().is_clean());
         let catalog = lab.repo.catalog().unwrap();
-        let listed: Vec<RunId> = catalog.records().iter().rev().map(|r| r.id).collect();
+        let listed: Vec<RunId> = catalog.records().rev().map(|r| r.id).collect();
         assert_eq!(listed, self.runs.iter().map(|(id, _)| *id).collect::<Vec<_>>());
         for (run, expected) in &self.runs {
             assert_same(&lab.checkout(*run), expected, "a run of the model");
