@@ -119,6 +119,9 @@ impl Error {
             Self::Write { path, source } => {
                 disk::Error::new("write", path, std::io::Error::from(source.kind())).hint()
             }
+            Self::Manifest(manifest::Error::Damaged { run, .. }) => {
+                Some(format!("`eart rm {}` gives the run up", run.short()))
+            }
             Self::User { hint, .. } => hint.clone(),
             _ => None,
         }

@@ -5,6 +5,7 @@
 mod add;
 mod commit;
 mod completions;
+mod concurrent;
 mod config;
 mod crash;
 mod damage;
@@ -16,4 +17,5 @@ mod lab;
 mod man;
 mod properties;
 mod reset;
+mod rooms;
 mod status;

@@ -111,25 +111,32 @@ impl Repo {
         };
         let mut tally = Tally::default();
         let mut spared = Vec::new();
+        let mut stays: Vec<RunId> = fates.iter().filter(|f| f.stays).map(|f| f.id).collect();
+        monitor.begin_items("Looking", None);
+        // Before anything goes, everything that stays must have been read.
+        let mut live = Chunks::default();
+        self.live_of_runs(&stays, &mut live)?;
+        for name in self.draft_names()?.iter().filter(|name| !drafts.contains(name)) {
+            self.draft(name)?;
+        }
         if !options.dry_run {
             spared = self.remove_expired(&mut fates, &mut tally)?;
+            self.live_of_runs(&spared, &mut live)?;
+            stays.extend(&spared);
             drafts.retain(|name| self.drop_draft(name).is_ok());
         }
-        let stays: Vec<RunId> = fates.iter().filter(|f| f.stays).map(|f| f.id).collect();
         let plan = {
             let _share = (!options.dry_run).then(|| self.share()).transpose()?;
-            monitor.begin("Looking", None);
-            let live = self.live(&stays)?;
+            self.live_of_drafts(&mut live)?;
             let plan = self.plan_space(&live)?;
             monitor.end();
             if !options.dry_run {
-                monitor.begin("Moving", Some(plan.rewrite.len() as u64));
+                monitor.begin_items("Moving", Some(plan.rewrite.len() as u64));
                 tally.added += plan.rewrite(self, &live, options.level, monitor)?;
                 monitor.end();
             }
-            (plan, live)
+            plan
         };
-        let (plan, live) = plan;
         let mut collected = Collected {
             spared,
             drafts,
