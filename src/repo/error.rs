@@ -102,6 +102,11 @@ impl Error {
         }
     }
 
+    /// Whether the store's disk is full.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Disk(e) | Self::Store(store::Error::Disk(e)) if e.is_full())
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -12,6 +12,7 @@ mod damage;
 mod draft;
 mod env;
 mod exit;
+mod full_disk;
 mod init;
 mod lab;
 mod man;

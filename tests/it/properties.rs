@@ -465,7 +465,7 @@ proptest! {
 
     /// Kargo 23: whatever is done in whatever order, the store holds what a model in memory says.
     #[test]
-    fn property_23_storage_consistent(steps in prop::collection::vec(step(), 1..14)) {
+    fn property_23_storage_consistent(steps in prop::collection::vec(step(), 1..40)) {
         let lab = Lab::new();
         let mut model = Model::default();
         for step in &steps {

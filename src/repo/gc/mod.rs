@@ -128,11 +128,15 @@ impl Repo {
         let plan = {
             let _share = (!options.dry_run).then(|| self.share()).transpose()?;
             self.live_of_drafts(&mut live)?;
-            let plan = self.plan_space(&live)?;
+            let mut plan = self.plan_space(&live)?;
             monitor.end();
             if !options.dry_run {
                 monitor.begin_items("Moving", Some(plan.rewrite.len() as u64));
-                tally.added += plan.rewrite(self, &live, options.level, monitor)?;
+                match plan.rewrite(self, &live, options.level, monitor) {
+                    // No room to move anything: deleting needs none, and makes some.
+                    Err(e) if e.is_full() => plan.rewrite.clear(),
+                    moved => tally.added += moved?,
+                }
                 monitor.end();
             }
             plan
@@ -208,7 +212,11 @@ impl Repo {
             index.packs().iter().copied().partition(gone);
         if !delete.is_empty() {
             tally.removed += self.size_of_folder("index")?;
-            self.store.reindex(&keep)?;
+            match self.store.reindex(&keep).map_err(Error::from) {
+                // Readers pass over packs that an older index names.
+                Err(e) if e.is_full() => {}
+                other => other?,
+            }
             tally.added += self.size_of_folder("index")?;
             for pack in delete {
                 tally.removed += size_of(&self.folder.path(pack_name(pack)));
