@@ -115,7 +115,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     if args.json.json {
         context.show(args.json, &runs, |_| Ok(()))?;
     } else if runs.is_empty() {
-        let none = catalog.records().is_empty();
+        let none = catalog.is_empty();
         context.hint(if none {
             "there are no runs yet: stage files with `eart add PATH`, then `eart commit`"
         } else {
