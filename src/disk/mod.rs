@@ -62,6 +62,11 @@ impl Error {
         matches!(self.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
     }
 
+    /// Whether the disk, or the user's part of it, is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self.kind() {

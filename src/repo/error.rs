@@ -120,6 +120,11 @@ impl Error {
         }
     }
 
+    /// Whether the store's disk is full.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Disk(e) | Self::Store(store::Error::Disk(e)) if e.is_full())
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -136,6 +141,9 @@ impl Error {
             }
             Self::Write { path, source } => {
                 disk::Error::new("write", path, std::io::Error::from(source.kind())).hint()
+            }
+            Self::Manifest(manifest::Error::Damaged { run, .. }) => {
+                Some(format!("`eart rm {}` gives the run up", run.short()))
             }
             Self::User { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
             _ => None,

@@ -5,6 +5,7 @@
 //! `audit.log` `tmp/`, and the lock files `gate` and `lock`.
 
 mod add;
+mod batch;
 mod catalog;
 mod checkout;
 mod commit;
@@ -120,7 +121,8 @@ impl Repo {
         for dir in [runs::RUNS, "catalog", "refs/tags", "refs/pins", "drafts", crate::disk::TMP] {
             folder.create_dir(dir)?;
         }
-        for file in [lock::GATE, lock::LOCK, "drafts/lock", "refs/lock", "catalog/lock"] {
+        for file in [lock::GATE, lock::LOCK, "gc.lock", "drafts/lock", "refs/lock", "catalog/lock"]
+        {
             drop(folder.lock(file, crate::disk::LockMode::Exclusive)?);
         }
         // Git need not be told about the store.

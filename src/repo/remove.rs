@@ -144,10 +144,7 @@ impl Repo {
         if outcome.runs.is_empty() {
             return Ok(outcome);
         }
-        if self.audit_is_torn() {
-            log.insert(0, b'\n');
-        }
-        self.folder.append(AUDIT, &log)?;
+        self.append_audit(&log)?;
         for file in &names_gone {
             self.folder.remove(file)?;
         }
@@ -166,6 +163,22 @@ impl Repo {
             drop(self.catalog_rebuild());
         }
         Ok(outcome)
+    }
+
+    /// Writes lines to the log. On a full disk the catalog makes room for them: it is made anew from
+    /// the manifests, and whoever removes runs needs space.
+    fn append_audit(&self, lines: &[u8]) -> Result<()> {
+        let append = || {
+            let torn = if self.audit_is_torn() { &b"\n"[..] } else { b"" };
+            self.folder.append(AUDIT, &[torn, lines].concat())
+        };
+        match append() {
+            Err(e) if e.is_full() => {
+                self.catalog_clear()?;
+                Ok(append()?)
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Whether the log ends within a line, as a crash or a full disk may leave it.

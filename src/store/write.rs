@@ -145,6 +145,18 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// After a failure: waits for the thread that syncs packs, so that no temporary file of it is
+    /// left when the process ends.
+    fn drop(&mut self) {
+        drop(lock(&self.shared.pack).take());
+        drop(lock(&self.shared.keeper).take());
+        if let Some(keeper) = self.keeper.take() {
+            drop(keeper.join());
+        }
+    }
+}
+
 /// One thread's way into a [`Writer`].
 pub struct Lane {
     shared: Arc<Shared>,

@@ -282,6 +282,13 @@ impl Repo {
         self.remove_segments(&replaced)
     }
 
+    /// Removes every segment; the next reader makes them anew from the manifests.
+    pub(super) fn catalog_clear(&self) -> Result<()> {
+        let names = self.folder.list(CATALOG)?;
+        let segments: Vec<String> = names.into_iter().filter(|n| n.ends_with(SUFFIX)).collect();
+        self.remove_segments(&segments)
+    }
+
     fn write_segment(&self, segment: &Segment) -> Result<()> {
         let name = PackId::random().map_err(crate::store::Error::from)?;
         let path = self.folder.path(CATALOG);

@@ -61,26 +61,27 @@ impl Repo {
         Ok(())
     }
 
-    /// Every chunk that these runs and all drafts need. A run that is gone by now needs nothing.
-    pub(in crate::repo) fn live(&self, runs: &[RunId]) -> Result<Chunks> {
-        let live = Mutex::new(Chunks::default());
-        let add = |some: Vec<ChunkId>| {
-            live.lock().unwrap_or_else(|e| e.into_inner()).extend(some);
-        };
+    /// Every chunk that these runs need. A run that is gone by now needs nothing.
+    pub(in crate::repo) fn live_of_runs(&self, runs: &[RunId], live: &mut Chunks) -> Result<()> {
+        let live = Mutex::new(live);
         runs.par_iter().try_for_each(|run| {
             let mut some = Vec::new();
             match self.chunks_of_run(*run, |id| some.push(id)) {
                 Err(e) if e.is_not_found() => {}
                 other => other?,
             }
-            add(some);
-            Ok::<_, crate::repo::Error>(())
-        })?;
+            live.lock().unwrap_or_else(|e| e.into_inner()).extend(some);
+            Ok(())
+        })
+    }
+
+    /// Every chunk that the drafts need.
+    pub(in crate::repo) fn live_of_drafts(&self, live: &mut Chunks) -> Result<()> {
         for name in self.draft_names()? {
-            let mut some = Vec::new();
-            self.chunks_of_draft(&name, |id| some.push(id))?;
-            add(some);
+            self.chunks_of_draft(&name, |id| {
+                live.insert(id);
+            })?;
         }
-        Ok(live.into_inner().unwrap_or_else(|e| e.into_inner()))
+        Ok(())
     }
 }

@@ -115,25 +115,36 @@ impl Repo {
         };
         let mut tally = Tally::default();
         let mut spared = Vec::new();
+        let mut stays: Vec<RunId> = fates.iter().filter(|f| f.stays).map(|f| f.id).collect();
+        monitor.begin_items("Looking", None);
+        // Before anything goes, everything that stays must have been read.
+        let mut live = Chunks::default();
+        self.live_of_runs(&stays, &mut live)?;
+        for name in self.draft_names()?.iter().filter(|name| !drafts.contains(name)) {
+            self.draft(name)?;
+        }
         if !options.dry_run {
             spared = self.remove_expired(&mut fates, &mut tally)?;
+            self.live_of_runs(&spared, &mut live)?;
+            stays.extend(&spared);
             drafts.retain(|name| self.drop_draft(name).is_ok());
         }
-        let stays: Vec<RunId> = fates.iter().filter(|f| f.stays).map(|f| f.id).collect();
         let plan = {
             let _share = (!options.dry_run).then(|| self.share()).transpose()?;
-            monitor.begin("Looking", None);
-            let live = self.live(&stays)?;
-            let plan = self.plan_space(&live)?;
+            self.live_of_drafts(&mut live)?;
+            let mut plan = self.plan_space(&live)?;
             monitor.end();
             if !options.dry_run {
-                monitor.begin("Moving", Some(plan.rewrite.len() as u64));
-                tally.added += plan.rewrite(self, &live, options.level, monitor)?;
+                monitor.begin_items("Moving", Some(plan.rewrite.len() as u64));
+                match plan.rewrite(self, &live, options.level, monitor) {
+                    // No room to move anything: deleting needs none, and makes some.
+                    Err(e) if e.is_full() => plan.rewrite.clear(),
+                    moved => tally.added += moved?,
+                }
                 monitor.end();
             }
-            (plan, live)
+            plan
         };
-        let (plan, live) = plan;
         let mut collected = Collected {
             spared,
             drafts,
@@ -205,7 +216,11 @@ impl Repo {
             index.packs().iter().copied().partition(gone);
         if !delete.is_empty() {
             tally.removed += self.size_of_folder("index")?;
-            self.store.reindex(&keep)?;
+            match self.store.reindex(&keep).map_err(Error::from) {
+                // Readers pass over packs that an older index names.
+                Err(e) if e.is_full() => {}
+                other => other?,
+            }
             tally.added += self.size_of_folder("index")?;
             for pack in delete {
                 tally.removed += size_of(&self.folder.path(pack_name(pack)));

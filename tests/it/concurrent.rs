@@ -1,0 +1,374 @@
+//! Several processes on one store, and processes that are killed: nothing that was acknowledged is
+//! lost, and what is left over goes with a later gc.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime};
+
+use eart::id::RunId;
+use eart::repo::Repo;
+use proptest::prelude::*;
+
+use crate::lab::{
+    Lab, Tree, add_with, adding, assert_same, checkout, committing, fsck, gc, noise, scratch, tree,
+};
+
+fn eart(lab: &Lab, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
+    command
+        .current_dir(lab.work())
+        .env_clear()
+        .env("HOME", lab.beside("home"))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?} {text}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn run(lab: &Lab, args: &[&str]) -> String {
+    done(&eart(lab, args).output().unwrap())
+}
+
+#[track_caller]
+fn run_id(json: &str) -> RunId {
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    value["id"].as_str().unwrap().parse().unwrap()
+}
+
+/// What of the working folder lies at or below a name.
+fn part(lab: &Lab, name: &str) -> Tree {
+    let mut part = tree(&lab.work());
+    part.retain(|path, _| Path::new(path).starts_with(name));
+    part
+}
+
+/// No file is lost, and nothing is wrong but what is derived.
+#[track_caller]
+fn assert_whole(repo: &Repo) {
+    let checked = fsck(repo).unwrap();
+    assert_eq!((checked.lost_files, &checked.lost[..]), (0, &[][..]));
+    for finding in &checked.findings {
+        let derived = finding.what.starts_with("catalog/") || finding.what.ends_with("/last");
+        assert!(derived, "{finding:?}");
+    }
+}
+
+#[test]
+fn adds_to_one_draft_at_once_all_land() {
+    let lab = Lab::new();
+    for n in 0..6u64 {
+        lab.write(format!("part{n}/own.bin"), noise(n, 300_000));
+        lab.write(format!("part{n}/shared.txt"), "the same everywhere\n".repeat(500));
+    }
+    let adds: Vec<Child> =
+        (0..6).map(|n| eart(&lab, &["add", &format!("part{n}")]).spawn().unwrap()).collect();
+    for child in adds {
+        done(&child.wait_with_output().unwrap());
+    }
+    let run = run_id(&run(&lab, &["commit", "--json"]));
+    assert_same(&lab.checkout(run), &tree(&lab.work()), "all parts");
+    assert_whole(&lab.repo);
+}
+
+#[test]
+fn drafts_are_staged_and_committed_at_once() {
+    let lab = Lab::new();
+    for n in 0..4u64 {
+        lab.write(format!("job{n}/own.bin"), noise(n, 200_000));
+    }
+    let runs: Vec<(String, RunId)> = std::thread::scope(|scope| {
+        let jobs: Vec<_> = (0..4)
+            .map(|n| {
+                let lab = &lab;
+                scope.spawn(move || {
+                    let (job, draft) = (format!("job{n}"), format!("draft{n}"));
+                    run(lab, &["add", "--draft", &draft, &job]);
+                    let json = run(lab, &["commit", "--draft", &draft, "--json"]);
+                    (job, run_id(&json))
+                })
+            })
+            .collect();
+        jobs.into_iter().map(|job| job.join().unwrap()).collect()
+    });
+    for (job, id) in &runs {
+        assert_same(&lab.checkout(*id), &part(&lab, job), job);
+    }
+    // Each commit has a moment of its own: the order of runs is certain.
+    let catalog = lab.repo.catalog().unwrap();
+    assert_eq!(catalog.len(), 4);
+    assert!(catalog.records().map(|r| r.meta.committed).is_sorted_by(|a, b| a > b));
+    assert_whole(&lab.repo);
+}
+
+#[test]
+fn adds_commits_checkouts_and_two_gcs_at_once_lose_nothing() {
+    let lab = Lab::new();
+    let pool: Vec<Vec<u8>> = (0..6).map(|n| noise(n, 150_000)).collect();
+    let stop = AtomicBool::new(false);
+    let made: Mutex<Vec<(RunId, Tree)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..2u64)
+            .map(|worker| {
+                let (lab, pool, made) = (&lab, &pool, &made);
+                scope.spawn(move || {
+                    let (dir, draft) = (format!("w{worker}"), format!("d{worker}"));
+                    for round in 0..6u64 {
+                        // Content that was stored before, dropped, and may just be going away.
+                        for file in 0..3 {
+                            let at = (round * 5 + worker * 3 + file) as usize % pool.len();
+                            lab.write(format!("{dir}/f{file}"), &pool[at]);
+                        }
+                        lab.write(format!("{dir}/round"), format!("{worker} {round}"));
+                        run(lab, &["add", "--draft", &draft, &dir]);
+                        if round % 3 == 1 {
+                            run(lab, &["draft", "drop", &draft]);
+                            continue;
+                        }
+                        let expected = part(lab, &dir);
+                        let json = run(lab, &["commit", "--draft", &draft, "--json"]);
+                        made.lock().unwrap().push((run_id(&json), expected));
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    run(&lab, &["gc", "--keep", "3"]);
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                let Some((id, expected)) = made.lock().unwrap().last().cloned() else { continue };
+                let to = scratch();
+                let output =
+                    eart(&lab, &["checkout", &id.to_hex(), "--to", to.path().to_str().unwrap()])
+                        .output()
+                        .unwrap();
+                if output.status.success() {
+                    assert_same(&tree(to.path()), &expected, "checkout during gc");
+                } else {
+                    // gc took the run before or while it was written.
+                    let text = String::from_utf8_lossy(&output.stderr);
+                    assert!(!lab.repo.run_ids().unwrap().contains(&id), "{text}");
+                    assert!(
+                        text.contains("error: ") || text.contains("could not be restored"),
+                        "{text}"
+                    );
+                }
+            }
+        });
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        stop.store(true, Relaxed);
+    });
+    run(&lab, &["gc", "--keep", "3"]);
+    let left = lab.repo.run_ids().unwrap();
+    assert_eq!(left.len(), 3);
+    for (id, expected) in made.into_inner().unwrap() {
+        if left.contains(&id) {
+            assert_same(&lab.checkout(id), &expected, "a run that stays");
+        }
+    }
+    assert!(fsck(&lab.repo).unwrap().is_clean());
+}
+
+/// A number that differs from call to call, for moments to kill at.
+fn jitter(limit_ms: u64) -> Duration {
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    Duration::from_micros(u64::from(nanos / 7) % (limit_ms * 1000))
+}
+
+#[test]
+fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
+    let lab = Lab::new();
+    let mut runs: BTreeMap<RunId, Tree> = BTreeMap::new();
+    lab.write("base/file.bin", noise(999, 500_000));
+    run(&lab, &["add", "base"]);
+    runs.insert(run_id(&run(&lab, &["commit", "--json"])), part(&lab, "base"));
+    for round in 0..24u64 {
+        drop(fs::remove_dir_all(lab.path("in")));
+        for file in 0..4 {
+            lab.write(format!("in/{file}.bin"), noise(round * 10 + file, 400_000));
+        }
+        lab.write("in/many.txt", format!("round {round}\n").repeat(20_000));
+        let expected = part(&lab, "in");
+        let victim: &[&str] = match round % 3 {
+            0 => &["add", "in"],
+            1 => &["commit", "--json"],
+            _ => &["gc", "--keep", "100"],
+        };
+        if round % 3 == 1 {
+            run(&lab, &["add", "in"]);
+        }
+        let mut child = eart(&lab, victim).spawn().unwrap();
+        std::thread::sleep(jitter(if round % 3 == 0 { 60 } else { 25 }));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        if output.status.success() && round % 3 == 1 {
+            runs.insert(run_id(&String::from_utf8(output.stdout).unwrap()), expected);
+        }
+        assert_whole(&lab.repo);
+        let there = lab.repo.run_ids().unwrap();
+        assert!(runs.keys().all(|id| there.contains(id)));
+        // No lock survives its holder, and a commit that was cut off can be made again.
+        run(&lab, &["add", "in"]);
+        if round % 4 == 3 {
+            let expected = part(&lab, "in");
+            runs.insert(run_id(&run(&lab, &["commit", "--json"])), expected);
+        }
+    }
+    for (id, expected) in &runs {
+        assert_same(&lab.checkout(*id), expected, "an acknowledged run");
+    }
+    // What the killed ones began lies in tmp/ until it is old enough.
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for name in lab.repo.folder().list("tmp").unwrap() {
+        let file = fs::File::options().write(true).open(lab.stored("tmp").join(name)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    run(&lab, &["gc", "--keep", "100"]);
+    assert_eq!(lab.repo.folder().list("tmp").unwrap(), [""; 0]);
+    for (id, expected) in &runs {
+        assert_same(&lab.checkout(*id), expected, "an acknowledged run after gc");
+    }
+}
+
+/// Sends Ctrl-C once `begun` says that there is something to clean up.
+fn interrupt(mut child: Child, begun: impl Fn() -> bool) -> Output {
+    let start = Instant::now();
+    while !begun() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+        assert!(start.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn ctrl_c_leaves_no_temporary_files() {
+    let lab = Lab::new();
+    lab.write("big/video.webm", noise(1, 160 << 20));
+    let tmp = lab.stored("tmp");
+    let count = |dir: &Path| fs::read_dir(dir).map_or(0, |entries| entries.count());
+    let child = eart(&lab, &["add", "big"]).spawn().unwrap();
+    let output = interrupt(child, || count(&tmp) > 0);
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("error: Interrupted"), "{output:?}");
+    assert_eq!(count(&tmp), 0);
+    assert!(lab.repo.draft("default").unwrap().is_none());
+
+    run(&lab, &["add", "big"]);
+    let id = run_id(&run(&lab, &["commit", "--json"]));
+    let to = lab.beside("out");
+    let args = ["checkout", &id.to_hex(), "--to", to.to_str().unwrap()];
+    let child = eart(&lab, &args).spawn().unwrap();
+    let output = interrupt(child, || count(&to.join("big")) > 0);
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert_eq!(count(&to.join("big")), 0, "{:?}", tree(&to));
+    // Nothing is in the way of the next attempt.
+    run(&lab, &args);
+    assert_same(&tree(&to), &tree(&lab.work()), "second attempt");
+    assert_whole(&lab.repo);
+}
+
+/// What one of several threads does.
+#[derive(Debug, Clone)]
+enum Act {
+    /// Stage contents of the pool and commit them.
+    Run(Vec<u8>),
+    /// Stage contents of the pool and drop them.
+    Drop(Vec<u8>),
+    Gc(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let some = || prop::collection::vec(0..5u8, 1..4);
+    prop_oneof![
+        3 => some().prop_map(Act::Run),
+        1 => some().prop_map(Act::Drop),
+        2 => (1..4u8).prop_map(Act::Gc),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 100, max_shrink_iters: 20, failure_persistence: None, ..Default::default()
+    })]
+
+    /// Kargo 27: cleaning up while others add, drop and commit takes nothing that is needed.
+    #[test]
+    fn property_27_concurrent_cleanup_is_safe(
+        threads in prop::collection::vec(prop::collection::vec(act(), 1..5), 2..4),
+    ) {
+        let lab = Lab::new();
+        let pool: Vec<Vec<u8>> = (0..5).map(|n| match n {
+            0..3 => noise(n, 40_000),
+            _ => format!("text {n}\n").repeat(3000).into_bytes(),
+        }).collect();
+        let made: Mutex<Vec<(RunId, Tree)>> = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for (number, acts) in threads.iter().enumerate() {
+                let (lab, pool, made) = (&lab, &pool, &made);
+                scope.spawn(move || {
+                    let (dir, draft) = (format!("w{number}"), format!("d{number}"));
+                    // Locks are on open files: a handle of its own is like a process of its own.
+                    let repo = Repo::open(lab.repo.folder().clone(), &lab.work()).unwrap();
+                    let stage = |contents: &[u8]| {
+                        drop(fs::remove_dir_all(lab.path(&dir)));
+                        for (n, content) in contents.iter().enumerate() {
+                            lab.write(format!("{dir}/{n}"), &pool[usize::from(*content)]);
+                        }
+                        let mut options = adding(&repo, &[&dir]);
+                        options.draft = draft.clone();
+                        add_with(&repo, options).0.unwrap();
+                    };
+                    for act in acts {
+                        match act {
+                            Act::Run(contents) => {
+                                stage(contents);
+                                let expected = part(lab, &dir);
+                                let mut options = committing();
+                                options.drafts = vec![draft.clone()];
+                                let id = repo.commit(&options).unwrap().id;
+                                made.lock().unwrap().push((id, expected));
+                            }
+                            Act::Drop(contents) => {
+                                stage(contents);
+                                repo.drop_draft(&draft).unwrap();
+                            }
+                            Act::Gc(keep) => drop(gc(&repo, (*keep).into()).unwrap()),
+                        }
+                    }
+                });
+            }
+        });
+        assert_whole(&lab.repo);
+        let left = lab.repo.run_ids().unwrap();
+        let made = made.into_inner().unwrap();
+        prop_assert!(left.iter().all(|id| made.iter().any(|(known, _)| known == id)));
+        for (id, expected) in made.iter().filter(|(id, _)| left.contains(id)) {
+            let to = scratch();
+            let (done, problems) = checkout(&lab.repo, *id, to.path());
+            prop_assert_eq!(problems, []);
+            done.unwrap();
+            assert_same(&tree(to.path()), expected, "a run that stays");
+        }
+    }
+}
