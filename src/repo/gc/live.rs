@@ -78,7 +78,9 @@ impl Repo {
     /// Every chunk that the drafts need.
     pub(in crate::repo) fn live_of_drafts(&self, live: &mut Chunks) -> Result<()> {
         for name in self.draft_names()? {
-            self.chunks_of_draft(&name, |id| drop(live.insert(id)))?;
+            self.chunks_of_draft(&name, |id| {
+                live.insert(id);
+            })?;
         }
         Ok(())
     }
