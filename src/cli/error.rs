@@ -36,8 +36,9 @@ pub struct CliError {
 
 impl From<repo::Error> for CliError {
     fn from(error: repo::Error) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
         let hint = error.hint();
-        Self { exit: Exit::Failed, error: error.into(), hint }
+        Self { exit, error: error.into(), hint }
     }
 }
 

@@ -12,19 +12,21 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Name and keep runs", &["tag", "pin", "unpin"]),
     ("Get files back", &["checkout"]),
     ("Look after the store", &["rm", "gc", "fsck"]),
-    ("More", &["completions", "help"]),
+    ("More", &["completions", HELP]),
 ];
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with problems that were named, 4 a gate said no.
 `eart help COMMAND` says more about a command.";
 
+/// What clap makes of its own accord.
+const HELP: &str = "help";
+
 /// The command line, ready to parse.
 pub(super) fn command() -> Command {
-    let mut cli = Cli::command();
-    cli.build();
+    let cli = Cli::command();
     let groups = groups(&cli);
-    Cli::command().after_help(EXIT_CODES).help_template(format!(
+    cli.after_help(EXIT_CODES).help_template(format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}{{options}}{{after-help}}"
     ))
 }
@@ -34,14 +36,16 @@ fn groups(cli: &Command) -> String {
     let width = cli.get_subcommands().map(|c| c.get_name().len()).max().unwrap_or(0);
     let mut text = String::new();
     for (heading, names) in GROUPS {
-        let commands: Vec<_> = names.iter().filter_map(|name| cli.find_subcommand(name)).collect();
+        let about = |name: &&'static str| match *name {
+            HELP => Some((HELP, "Say more about a command".to_owned())),
+            name => Some((name, cli.find_subcommand(name)?.get_about()?.to_string())),
+        };
+        let commands: Vec<_> = names.iter().filter_map(about).collect();
         if commands.is_empty() {
             continue;
         }
         text.push_str(&format!("{header}{heading}:{header:#}\n"));
-        for command in commands {
-            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            let name = command.get_name();
+        for (name, about) in commands {
             text.push_str(&format!("  {literal}{name:width$}{literal:#}  {about}\n"));
         }
         text.push('\n');

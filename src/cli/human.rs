@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::output::printable;
-use super::output::{BAD, DIM, GOOD, Text};
+use super::output::{BAD, DIM, GOOD, Text, printable};
 use crate::manifest::{Mtime, Status};
 
 /// A file's time as a moment; `None` for what lies outside the calendar.

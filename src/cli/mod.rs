@@ -27,7 +27,7 @@ use commands::*;
 
 /// Keep what end-to-end test runs leave behind: reports, screenshots, traces, videos, logs.
 #[derive(Debug, Parser)]
-#[command(name = "eart", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "eart", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,

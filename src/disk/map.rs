@@ -20,7 +20,7 @@ impl Map {
     pub fn of(file: &File) -> io::Result<Self> {
         // SAFETY: a mapping is unsound when its file changes beneath it. The files mapped here
         // are written under a temporary name, renamed when complete, and never opened for
-        // writing again; that is an invariant of the store (docs/format.md, "Immutable files").
+        // writing again; that is an invariant of the store (docs/format.md, "The folder").
         #[allow(unsafe_code)]
         unsafe { memmap2::Mmap::map(file) }.map(Self)
     }

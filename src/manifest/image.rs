@@ -3,7 +3,7 @@
 //!
 //! redb panics on some damaged files and believes others. So no damaged byte may reach it: the
 //! stamp, which stands in a part of the first page that redb leaves unused (docs/format.md,
-//! "Run manifest"), holds a hash of the whole file, and is checked before redb opens it.
+//! "The file of a run"), holds a hash of the whole file, and is checked before redb opens it.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};

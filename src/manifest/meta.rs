@@ -176,6 +176,13 @@ impl RunMeta {
         }
     }
 
+    /// When a run was committed, from what [`RunMeta::encode`] wrote; nothing else is looked at.
+    pub(crate) fn committed_of(encoded: &[u8]) -> Result<Timestamp> {
+        let mut reader = Reader::new("run metadata", encoded);
+        reader.take(16 + 16)?;
+        timestamp(&mut reader)
+    }
+
     /// Reads what [`RunMeta::encode`] wrote, and checks every bound.
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
         let nonce = reader.array()?;

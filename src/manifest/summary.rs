@@ -81,7 +81,7 @@ impl Summary {
         self.files.saturating_add(self.dirs).saturating_add(self.links)
     }
 
-    /// The summary's stored form (docs/format.md, "Run manifest").
+    /// The summary's stored form (docs/format.md, "The file of a run").
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for number in [self.files, self.dirs, self.links, self.bytes, self.new_bytes] {

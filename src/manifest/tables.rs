@@ -1,7 +1,7 @@
 //! Every redb table of a run's file. Each name carries the version of what is in the table; a table
 //! that would be empty is not there at all, as an empty one costs a page.
 //!
-//! Contents: docs/format.md, "Run manifest". Readers of test reports will get tables of their own
+//! Contents: docs/format.md, "The file of a run". Readers of test reports will get tables of their own
 //! here.
 
 use redb::TableDefinition;

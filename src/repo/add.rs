@@ -135,13 +135,14 @@ impl Repo {
     }
 }
 
-/// Whether content of this type is compressed already, as far as its type tells.
+/// Whether content of this type is compressed already, as far as its type tells. Zip archives are
+/// not among it: their headers and small entries shrink well in a frame of their own.
 fn is_packed(kind: &str) -> bool {
     let picture = kind.starts_with("image/") && !matches!(kind, "image/svg+xml" | "image/bmp");
     picture
         || kind.starts_with("video/")
         || kind.starts_with("font/woff")
-        || matches!(kind, "application/zip" | "application/gzip" | "application/zstd")
+        || matches!(kind, "application/gzip" | "application/zstd")
 }
 
 /// Whether content of this type is text, which always shrinks.

@@ -77,7 +77,7 @@ impl Repo {
         let sealed = seal(&meta, draft.contents())?;
         self.folder.write(runs::file(sealed.id), &sealed.bytes)?;
         let record = Record { id: sealed.id, meta: meta.clone(), summary: sealed.summary.clone() };
-        self.catalog_add(record, draft.entries());
+        self.catalog_add(&record, draft.entries());
         if let ([name], true) = (&options.drafts[..], as_it_is) {
             // Only to be faster next time: the run is on disk whatever becomes of this.
             let last = draft.into_last(sealed.id).encode();
@@ -129,11 +129,11 @@ impl Repo {
         getrandom::fill(&mut nonce).map_err(crate::store::Error::from)?;
         let mut committed = self.clock.now();
         // A clock that went backwards must not make the newest run look old.
-        if let Some(latest) = self.catalog()?.records().first()
-            && committed <= latest.meta.committed
+        if let Some(latest) = self.catalog()?.latest()
+            && committed <= latest
         {
             let tick = SignedDuration::from_nanos(1);
-            committed = latest.meta.committed.checked_add(tick).unwrap_or(committed);
+            committed = latest.checked_add(tick).unwrap_or(committed);
         }
         let name = options.name.clone();
         let meta = RunMeta {

@@ -72,6 +72,14 @@ pub enum Error {
     /// The user pressed Ctrl-C, or the process was told to end.
     #[error("Interrupted")]
     Interrupted,
+    /// Something the user wrote cannot be understood, wherever it was written.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// Something the user asked for makes no sense here.
     #[error("{message}")]
     User {
@@ -83,6 +91,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Something the user wrote that cannot be understood, and how to write it.
+    pub fn usage(message: impl Into<String>, hint: Option<&str>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.map(str::to_owned) }
+    }
+
+    /// Whether the command line is what is wrong, rather than the store or the files.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Usage { .. } | Self::Path(_))
+    }
+
     /// Something wrong with what the user asked for.
     pub fn user(message: impl Into<String>) -> Self {
         Self::User { message: message.into(), hint: None }
@@ -127,7 +145,7 @@ impl Error {
             Self::Manifest(manifest::Error::Damaged { run, .. }) => {
                 Some(format!("`eart rm {}` gives the run up", run.short()))
             }
-            Self::User { hint, .. } => hint.clone(),
+            Self::User { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::chunk::zip;
 use crate::chunk::{Cutter, Params};
@@ -21,15 +21,13 @@ use crate::work::inspect::GzipCheck;
 use crate::work::read::{Opener, fill, stat_of};
 use crate::work::stat::Stat;
 
+use super::batch::Batches;
 use super::{Error, Result};
 
 /// Bytes of a file in memory at once; most files are read whole.
 const WINDOW: usize = 8 << 20;
 /// Windows from here on are hashed and chunked by two threads.
 const SPLIT: usize = 2 << 20;
-/// Files and bytes that a thread takes at once.
-const BATCH_FILES: usize = 64;
-const BATCH_BYTES: u64 = 1 << 20;
 /// Bytes at the start of a file that its type is told from.
 const HEAD: usize = 4096;
 
@@ -72,15 +70,14 @@ pub(super) fn ingest(
     policy: &Policy<'_>,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Option<Taken>>> {
-    let batches = batches(jobs);
-    let next = AtomicUsize::new(0);
+    let batches = Batches::new(jobs.iter().map(|job| job.stat.size));
     let stop = AtomicBool::new(false);
-    let outcomes = Mutex::new(Vec::with_capacity(batches.len()));
+    let outcomes = Mutex::new(Vec::new());
     let failures = Mutex::new(Vec::new());
     let work = || {
         let mut worker = Worker::new(writer.lane(), policy, monitor);
         let outcome = (|| {
-            while let Some(range) = batches.get(next.fetch_add(1, Relaxed)) {
+            while let Some(range) = batches.take() {
                 let mut taken = Vec::with_capacity(range.len());
                 for job in &jobs[range.clone()] {
                     if stop.load(Relaxed) || monitor.interrupted() {
@@ -119,22 +116,6 @@ pub(super) fn ingest(
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-fn batches(jobs: &[Job]) -> Vec<std::ops::Range<usize>> {
-    let mut batches = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (at, job) in jobs.iter().enumerate() {
-        bytes += job.stat.size;
-        if bytes >= BATCH_BYTES || at + 1 - start >= BATCH_FILES {
-            batches.push(start..at + 1);
-            (start, bytes) = (at + 1, 0);
-        }
-    }
-    if start < jobs.len() {
-        batches.push(start..jobs.len());
-    }
-    batches
 }
 
 struct Worker<'a> {
@@ -203,13 +184,13 @@ impl<'a> Worker<'a> {
         let (cut, broken) = (archive.is_cut(), archive.broken.take());
         let mut pieces = Pieces::new(archive, wish);
         let (id, length) = if ended && !cut && self.window.len() <= Params::V1.min() {
+            self.monitor.advance(self.window.len() as u64);
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
             self.stream(&file, before.size, ended, &mut pieces)?
         };
         let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
-        self.monitor.advance(length);
         Ok(Reading {
             broken: broken.or_else(|| gzip.and_then(GzipCheck::finish)),
             taken: Taken {
@@ -237,6 +218,7 @@ impl<'a> Worker<'a> {
             let (window, lane) = (&self.window[..], &mut self.lane);
             let fresh = &window[hashed..];
             length += fresh.len() as u64;
+            self.monitor.advance(fresh.len() as u64);
             let used = if window.len() >= SPLIT {
                 let (used, _) =
                     rayon::join(|| pieces.cut(lane, window, ended), || hasher.update(fresh));

@@ -5,6 +5,7 @@
 //! `audit.log` `tmp/`, and the lock files `gate` and `lock`.
 
 mod add;
+mod batch;
 mod catalog;
 mod checkout;
 mod commit;

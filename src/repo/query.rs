@@ -94,7 +94,7 @@ impl Repo {
             query.wants_run(run) && searched.as_ref().is_none_or(|ids| ids.contains(&run.id))
         };
         let limit = query.limit.unwrap_or(usize::MAX);
-        let runs: Vec<&Record> = catalog.records().iter().filter(meant).take(limit).collect();
+        let runs: Vec<&Record> = catalog.records().filter(meant).take(limit).collect();
         Ok(Listed::all(runs, &refs))
     }
 
@@ -173,7 +173,7 @@ impl Catalog {
 
     /// The runs that may be meant, with their place among all.
     fn wanted(&self, query: &Query) -> HashMap<RunId, usize> {
-        let runs = self.records().iter().enumerate();
+        let runs = self.records().enumerate();
         runs.filter(|(_, run)| query.wants_run(run)).map(|(place, run)| (run.id, place)).collect()
     }
 }

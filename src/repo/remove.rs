@@ -99,7 +99,7 @@ impl Repo {
         catalog: &Catalog,
     ) -> Result<Removed> {
         let names: HashMap<RunId, &str> =
-            catalog.records().iter().map(|r| (r.id, r.meta.name.as_str())).collect();
+            catalog.records().map(|r| (r.id, r.meta.name.as_str())).collect();
         // Who tags or pins a run looks for it under the same lock.
         let lock = self.lock_refs()?;
         let refs = self.refs()?;
@@ -158,7 +158,7 @@ impl Repo {
         }
         self.folder.sync_dir(runs::RUNS)?;
         drop(lock);
-        if outcome.runs.len() * 4 > catalog.records().len() {
+        if outcome.runs.len() * 4 > catalog.len() {
             // The runs are gone; a catalog that still has them is only slower to read.
             drop(self.catalog_rebuild());
         }

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::catalog::Row;
 use super::select::trim;
 use super::{Catalog, Error, Record, Refs, Repo, Result};
 use crate::id::RunId;
@@ -29,9 +30,9 @@ struct Spec<'a> {
 impl<'a> Spec<'a> {
     fn parse(text: &'a str) -> Result<Self> {
         let bad = |why: &str| {
-            Err(Error::hinted(
+            Err(Error::usage(
                 format!("Not a revision: {text:?} ({why})"),
-                "write it like latest, latest~2, latest@branch=main, nightly or 3fa9c1",
+                Some("write it like latest, latest~2, latest@branch=main, nightly or 3fa9c1"),
             ))
         };
         // A label's value may hold a ~, so the labels are cut off first; ~N may stand on either side.
@@ -140,13 +141,17 @@ pub fn resolve<'a>(text: &str, catalog: &'a Catalog, refs: &Refs) -> Result<&'a 
 /// Finds the `more`th run before the one that a revision names.
 fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result<&'a Record> {
     let spec = Spec::parse(text)?;
-    let wanted = |r: &&Record| {
-        spec.labels.iter().all(|(k, v)| r.meta.labels.get(*k).is_some_and(|have| have == v))
+    // Without labels no record has to be looked at.
+    let wanted = |row: &&Row| {
+        spec.labels.iter().all(|(name, value)| {
+            let have = row.record().and_then(|run| run.meta.labels.get(*name));
+            have.is_some_and(|have| have == value)
+        })
     };
-    let matching: Vec<&Record> = catalog.records().iter().filter(wanted).collect();
+    let matching: Vec<&Row> = catalog.rows().iter().filter(wanted).collect();
     let start = match base(spec.base, &matching, catalog, refs)? {
         Some(start) => start,
-        None if catalog.records().is_empty() => {
+        None if catalog.is_empty() => {
             return Err(Error::hinted(
                 format!("No run {text:?}: the store has no runs yet"),
                 "stage files with `eart add PATH` and make a run with `eart commit`",
@@ -155,7 +160,7 @@ fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result
         None => return Err(no_run(text, &spec)),
     };
     let place = start.saturating_add(spec.back).saturating_add(more);
-    matching.get(place).copied().ok_or_else(|| {
+    matching.get(place).and_then(|row| row.record()).ok_or_else(|| {
         let before = match matching.len() - 1 - start {
             0 => "none lies".to_owned(),
             1 => "only 1 lies".to_owned(),
@@ -177,7 +182,7 @@ fn no_run(text: &str, spec: &Spec<'_>) -> Error {
 }
 
 /// The place of a base name among the runs that match the labels.
-fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Result<Option<usize>> {
+fn base(name: &str, matching: &[&Row], catalog: &Catalog, refs: &Refs) -> Result<Option<usize>> {
     if name == LATEST {
         return Ok((!matching.is_empty()).then_some(0));
     }
@@ -188,23 +193,24 @@ fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Res
                 format!("remove it with `eart tag -d {name}`, or set it again"),
             ));
         }
-        return Ok(matching.iter().position(|r| r.id == *id));
+        return Ok(matching.iter().position(|row| row.id == *id));
     }
     if let Some(reason) = refs.damaged.get(name) {
         return Err(super::refs::damaged_tag(name, reason));
     }
-    if let Some(place) = matching.iter().position(|r| r.meta.name == name) {
+    let named = |row: &&Row| row.record().is_some_and(|run| run.meta.name == name);
+    if let Some(place) = matching.iter().position(named) {
         return Ok(Some(place));
     }
     let prefix = name.to_ascii_lowercase();
     if prefix.len() < MIN_PREFIX || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let begins = |r: &Record| r.id.to_hex().starts_with(&prefix);
-    let candidates: Vec<&Record> = catalog.records().iter().filter(|r| begins(r)).collect();
+    let begins = |row: &Row| row.id.to_hex().starts_with(&prefix);
+    let candidates: Vec<&Row> = catalog.rows().iter().filter(|row| begins(row)).collect();
     if candidates.len() > 1 {
         let mut message = format!("{name} begins the ids of {} runs", candidates.len());
-        for r in candidates.iter().take(CANDIDATES) {
+        for r in candidates.iter().take(CANDIDATES).filter_map(|row| row.record()) {
             let digits: String =
                 r.id.to_hex().chars().take(prefix.len().max(RunId::SHORT) + 4).collect();
             message.push_str(&format!(
@@ -215,7 +221,7 @@ fn base(name: &str, matching: &[&Record], catalog: &Catalog, refs: &Refs) -> Res
         }
         return Err(Error::hinted(message, "give more digits"));
     }
-    Ok(matching.iter().position(|r| begins(r)))
+    Ok(matching.iter().position(|row| begins(row)))
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ pub(super) fn roots(
     target: Option<&RelPath>,
 ) -> Result<Vec<Root>> {
     if target.is_some() && paths.len() != 1 {
-        return Err(Error::user("--as names one place, so it goes with exactly one path"));
+        let message = "--as names one place, so it goes with exactly one path";
+        return Err(Error::usage(message, None));
     }
     let work = real(work)?;
     let mut roots: Vec<Root> = Vec::with_capacity(paths.len());

@@ -28,9 +28,9 @@ impl Glob {
         for text in globs {
             let trimmed = text.trim_start_matches("./").trim_end_matches('/');
             let bad = |why: &dyn std::fmt::Display| {
-                Error::hinted(
+                Error::usage(
                     format!("Not a glob: {text:?} ({why})"),
-                    "write it like **/*.png, test-results/*/trace.zip or junit.xml",
+                    Some("write it like **/*.png, test-results/*/trace.zip or junit.xml"),
                 )
             };
             if trimmed.is_empty() {

@@ -60,7 +60,7 @@ impl Repo {
     ///
     /// When the store cannot be read.
     pub fn stats(&self, catalog: &Catalog) -> Result<Stats> {
-        let mut stats = Stats { runs: catalog.records().len() as u64, ..Stats::default() };
+        let mut stats = Stats { runs: catalog.len() as u64, ..Stats::default() };
         for run in catalog.records() {
             stats.files += run.summary.files;
             stats.logical_bytes = stats.logical_bytes.saturating_add(run.summary.bytes);

@@ -53,7 +53,7 @@ impl Repo {
     fn base_of(&self, draft: &str) -> Result<Option<Record>> {
         let catalog = self.catalog()?;
         let own = self.last(draft).and_then(|last| catalog.get(&last.run));
-        Ok(own.or_else(|| catalog.records().first()).cloned())
+        Ok(own.or_else(|| catalog.records().next()).cloned())
     }
 
     fn compare(

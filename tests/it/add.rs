@@ -103,7 +103,7 @@ fn paths_from_elsewhere_go_under_their_base_name_or_where_one_says() {
     assert_snapshot!(env.eart(["add", "videos", "else", "--as", "x"]), @r"
     --- stderr
     error: --as names one place, so it goes with exactly one path
-    --- exit 1
+    --- exit 2
     ");
     assert_snapshot!(env.eart(["add", "videos", "--as", "../x"]), @r"
     --- stderr

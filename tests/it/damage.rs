@@ -356,7 +356,7 @@ fn catalog_segments() {
         }
         let repo = site.harmed(&[(&segments[0], &harm)]);
         let catalog = repo.catalog().unwrap();
-        let listed: BTreeSet<RunId> = catalog.records().iter().map(|r| r.id).collect();
+        let listed: BTreeSet<RunId> = catalog.records().map(|r| r.id).collect();
         assert_eq!(listed, site.runs.keys().copied().collect(), "{harm:?}");
     }
 }

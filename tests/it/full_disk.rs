@@ -237,7 +237,7 @@ fn gc_makes_room_for_its_own_log() {
     small.fill(0);
     gc(&small.repo, 1).unwrap();
     assert_eq!(small.repo.run_ids().unwrap(), [runs[3]]);
-    assert_eq!(small.repo.catalog().unwrap().records().len(), 1);
+    assert_eq!(small.repo.catalog().unwrap().len(), 1);
     assert!(fsck(&small.repo).unwrap().is_clean());
 }
 
@@ -254,7 +254,7 @@ fn a_store_that_cannot_be_written_can_be_read() {
     };
     remount("ro");
     let repo = Repo::open(small.repo.folder().clone(), &small.work()).unwrap();
-    assert_eq!(repo.catalog().unwrap().records().len(), 1);
+    assert_eq!(repo.catalog().unwrap().len(), 1);
     assert_eq!(repo.resolve("latest").unwrap(), first);
     small.holds(first, &expected);
     assert!(fsck(&repo).unwrap().is_clean());

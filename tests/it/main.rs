@@ -1,8 +1,10 @@
 //! Integration tests: one binary, one file a command or a promise.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
+mod access;
 mod add;
+mod checkout;
 mod commit;
 mod completions;
 mod concurrent;
@@ -10,6 +12,7 @@ mod config;
 mod corners;
 mod crash;
 mod damage;
+mod diff;
 mod draft;
 mod env;
 mod exit;
@@ -17,9 +20,12 @@ mod full_disk;
 mod golden;
 mod init;
 mod lab;
+mod log;
+mod ls;
 mod man;
 mod playwright;
 mod properties;
 mod reset;
 mod rooms;
 mod status;
+mod tag;

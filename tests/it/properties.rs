@@ -585,7 +585,11 @@ impl Model {
     fn check(&self, lab: &Lab) {
         assert!(fsck(&lab.repo).unwrap().is_clean());
         let catalog = lab.repo.catalog().unwrap();
-        let listed: Vec<RunId> = catalog.records().iter().rev().map(|r| r.id).collect();
+        let listed: Vec<RunId> = {
+            let mut ids: Vec<RunId> = catalog.records().map(|r| r.id).collect();
+            ids.reverse();
+            ids
+        };
         assert_eq!(listed, self.runs.iter().map(|(id, _)| *id).collect::<Vec<_>>());
         for (run, expected) in &self.runs {
             assert_same(&lab.checkout(*run), expected, "a run of the model");

@@ -59,6 +59,6 @@ fn what_is_not_staged_cannot_be_taken_out() {
     assert_snapshot!(env.eart(["reset", "../x"]), @r"
     --- stderr
     error: Not a path inside a run: ../x (it has a . or .. component)
-    --- exit 1
+    --- exit 2
     ");
 }

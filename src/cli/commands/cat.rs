@@ -26,8 +26,8 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         let Some(path) = path else {
             let text = text.to_string_lossy();
             let run = text.trim_end_matches(':');
-            let hint = format!("write RUN:PATH; `eart ls {run}` lists the paths");
-            return Err(CliError::usage(format!("{text:?} names no file")).hinted(&hint));
+            return Err(CliError::usage(format!("{text:?} names no file"))
+                .hinted(&format!("write RUN:PATH; `eart ls -r {run}` lists the paths")));
         };
         paths.push((run, path));
     }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::output::count;
-use crate::cli::output::{BAD, ID, Json, NAME};
+use crate::cli::output::{BAD, ID, Json, NAME, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::id::RunId;

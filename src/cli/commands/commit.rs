@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use crate::cli::output::{ID, Json, NAME, count, printable};
+use crate::cli::human::first_line;
+use crate::cli::output::{ID, Json, NAME, count};
 use crate::cli::values::{self, DraftArg};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::{Label, format_size};
@@ -75,9 +76,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     let run = repo.commit(&options)?;
     context.show(args.json, &run, |out| {
         let (id, name) = (out.paint(ID, run.id.short()), out.paint(NAME, &run.meta.name));
-        let subject = run.meta.message.lines().next().unwrap_or_default();
+        let subject = first_line(&run.meta.message);
         let space = if subject.is_empty() { "" } else { " " };
-        writeln!(out, "[{id} {name}]{space}{}", printable(subject))?;
+        writeln!(out, "[{id} {name}]{space}{subject}")?;
         let files = count(run.summary.files, "file", "files");
         let (size, new) = (format_size(run.summary.bytes), format_size(run.summary.new_bytes));
         writeln!(out, " {files}, {size}; {new} new in the store")

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use crate::artifact::ArtifactType;
 use crate::cli::human::{first_line, status, width};
-use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text};
-use crate::cli::output::{printable, time};
+use crate::cli::output::{BOLD, DIM, GOOD, ID, Json, NAME, Text, printable, time};
 use crate::cli::{CliError, Context, Exit, values};
 use crate::config::parse_when;
 use crate::config::value::{Label, format_size};
@@ -116,7 +115,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     if args.json.json {
         context.show(args.json, &runs, |_| Ok(()))?;
     } else if runs.is_empty() {
-        let none = catalog.records().is_empty();
+        let none = catalog.is_empty();
         context.hint(if none {
             "there are no runs yet: stage files with `eart add PATH`, then `eart commit`"
         } else {

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use crate::artifact::ArtifactType;
 use crate::cli::human::{moment, width};
-use crate::cli::output::time;
-use crate::cli::output::{DIM, Json, NAME, Text};
+use crate::cli::output::{DIM, Json, NAME, Text, time};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::id::FileId;

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::human::status;
-use crate::cli::output::{BOLD, GOOD, ID, Json, NAME, Text};
-use crate::cli::output::{count, printable, time};
+use crate::cli::output::{BOLD, GOOD, ID, Json, NAME, Text, count, printable, time};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::repo::Listed;

@@ -5,8 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::cli::human::width;
-use crate::cli::output::time;
-use crate::cli::output::{ID, Json, NAME};
+use crate::cli::output::{ID, Json, NAME, time};
 use crate::cli::{CliError, Context, Exit, values};
 use crate::id::RunId;
 use crate::progress::{Monitor, Problem};

@@ -6,18 +6,24 @@
 //! commits go by; losing them costs time only.
 
 mod segment;
+#[cfg(test)]
+mod tests;
 
 pub use segment::Record;
 
 use std::collections::{HashMap, HashSet};
 
-use segment::{PathRow, Segment};
+pub(super) use segment::Row;
+use segment::{Posting, Segment, SegmentFile};
+
+use jiff::Timestamp;
 
 use super::{Repo, Result};
 use crate::artifact::ArtifactType;
 use crate::disk::LockMode;
 use crate::id::{PackId, RunId};
 use crate::manifest::Entry;
+use crate::store::IdHash;
 
 const CATALOG: &str = "catalog";
 const SUFFIX: &str = ".cat";
@@ -28,10 +34,12 @@ const MISSING: usize = 8;
 const SEGMENTS: usize = 8;
 
 /// All runs, newest first.
+///
+/// Ids and times are at hand; what else is known of a run is read when somebody looks at it.
 #[derive(Debug)]
 pub struct Catalog {
-    records: Vec<Record>,
-    /// Where each segment's paths lie: its file's bytes, or its contents.
+    rows: Vec<Row>,
+    /// Where each segment's paths lie: in its file, or in memory.
     sources: Vec<Source>,
     /// Runs whose manifests cannot be read, and why.
     unreadable: Vec<(RunId, crate::manifest::Error)>,
@@ -45,8 +53,8 @@ struct Source {
 
 #[derive(Debug)]
 enum Paths {
-    Packed(Vec<u8>),
-    Ready(Vec<PathRow>),
+    File(SegmentFile),
+    Ready(Segment),
 }
 
 /// A file that a search met.
@@ -61,14 +69,34 @@ pub struct Hit<'a> {
 }
 
 impl Catalog {
-    /// The runs, newest first: by commit time, then by id.
-    pub fn records(&self) -> &[Record] {
-        &self.records
+    /// How many runs there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The runs newest first: by commit time, then by id.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Their records, newest first.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.rows.iter().filter_map(Row::record)
+    }
+
+    /// When the newest run was committed.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.rows.first().map(|row| row.committed)
     }
 
     /// A run's record.
     pub fn get(&self, id: &RunId) -> Option<&Record> {
-        self.records.iter().find(|r| r.id == *id)
+        self.rows.iter().find(|row| row.id == *id)?.record()
     }
 
     /// Runs whose manifest is damaged; they are in no list.
@@ -86,26 +114,27 @@ impl Catalog {
         wants: impl Fn(&[u8]) -> bool,
         mut visit: impl FnMut(&[u8], Hit<'a>),
     ) -> Result<()> {
-        let by_id: HashMap<RunId, &Record> = self.records.iter().map(|r| (r.id, r)).collect();
+        let by_id: HashMap<RunId, &Row, IdHash> = self.rows.iter().map(|r| (r.id, r)).collect();
         for source in &self.sources {
-            let records: Vec<Option<&Record>> =
+            let rows: Vec<Option<&Row>> =
                 source.runs.iter().map(|id| by_id.get(id).copied()).collect();
-            let unpacked;
-            let rows = match &source.paths {
-                Paths::Ready(rows) => rows,
-                Paths::Packed(bytes) => {
-                    unpacked = Segment::decode_paths(bytes, source.runs.len())?;
-                    &unpacked
-                }
-            };
-            for (path, postings) in rows {
-                if !wants(path) {
-                    continue;
-                }
+            let mut tell = |path: &[u8], postings: &[Posting]| {
                 for p in postings {
-                    if let Some(Some(run)) = records.get(p.run as usize) {
+                    let row = rows.get(p.run as usize).copied().flatten();
+                    if let Some(run) = row.and_then(Row::record) {
                         visit(path, Hit { run, size: p.size, artifact: p.artifact });
                     }
+                }
+            };
+            match &source.paths {
+                Paths::File(file) => {
+                    let read = file.search(rows.len(), &wants, &mut tell);
+                    let path = std::path::Path::new(CATALOG);
+                    read.map_err(crate::disk::Error::on("read a segment in", path))??;
+                }
+                Paths::Ready(segment) => {
+                    let rows = segment.paths.iter().filter(|(path, _)| wants(path));
+                    rows.for_each(|(path, postings)| tell(path, postings));
                 }
             }
         }
@@ -113,12 +142,10 @@ impl Catalog {
     }
 }
 
-/// What was read of a segment's file.
+/// A segment of the folder.
 struct Loaded {
     name: String,
-    bytes: Vec<u8>,
-    records: Vec<Record>,
-    weight: u64,
+    file: SegmentFile,
 }
 
 impl Repo {
@@ -130,22 +157,32 @@ impl Repo {
     /// [`Catalog::unreadable`].
     pub fn catalog(&self) -> Result<Catalog> {
         let (loaded, _) = self.load_segments()?;
-        // Listed after the segments: a run that is committed meanwhile is seen as missing.
-        let present: HashSet<RunId> = self.run_ids()?.into_iter().collect();
-        let mut catalog =
-            Catalog { records: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
-        let mut known = HashSet::with_capacity(present.len());
+        let mut read = Vec::with_capacity(loaded.len());
         for segment in loaded {
-            let mut runs = Vec::with_capacity(segment.records.len());
-            for record in segment.records {
-                let fresh = present.contains(&record.id) && known.insert(record.id);
+            if let Ok(rows) = segment.file.rows().map_err(self.unread(&segment.name))? {
+                read.push((segment.file, rows));
+            }
+        }
+        // Listed after the segments: a run that is committed meanwhile is seen as missing.
+        let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
+        let mut catalog = Catalog {
+            rows: Vec::with_capacity(present.len()),
+            sources: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let mut known: HashSet<RunId, IdHash> =
+            HashSet::with_capacity_and_hasher(present.len(), IdHash::default());
+        for (file, rows) in read {
+            let mut runs = Vec::with_capacity(rows.len());
+            for row in rows {
+                let fresh = present.contains(&row.id) && known.insert(row.id);
                 // A place that is passed over must still count, but names no run.
-                runs.push(if fresh { record.id } else { NOBODY });
+                runs.push(if fresh { row.id } else { NOBODY });
                 if fresh {
-                    catalog.records.push(record);
+                    catalog.rows.push(row);
                 }
             }
-            catalog.sources.push(Source { runs, paths: Paths::Packed(segment.bytes) });
+            catalog.sources.push(Source { runs, paths: Paths::File(file) });
         }
         let mut missing = Vec::new();
         for id in present.difference(&known) {
@@ -162,13 +199,13 @@ impl Repo {
                 // Only to be faster next time: a store that cannot be written is still read.
                 drop(self.write_segment(&merged));
             }
-            let runs = merged.records.iter().map(|r| r.id).collect();
-            catalog.sources.push(Source { runs, paths: Paths::Ready(merged.paths) });
-            catalog.records.extend(merged.records);
+            let runs = merged.rows.iter().map(|row| row.id).collect();
+            catalog.rows.extend(merged.rows.iter().cloned());
+            catalog.sources.push(Source { runs, paths: Paths::Ready(merged) });
         }
-        catalog.records.sort_unstable_by(|a, b| {
-            b.meta.committed.cmp(&a.meta.committed).then_with(|| b.id.cmp(&a.id))
-        });
+        catalog
+            .rows
+            .sort_unstable_by(|a, b| b.committed.cmp(&a.committed).then_with(|| b.id.cmp(&a.id)));
         catalog.unreadable.sort_by_key(|(id, _)| *id);
         Ok(catalog)
     }
@@ -181,12 +218,12 @@ impl Repo {
         };
         let (meta, summary) = (manifest.meta().clone(), manifest.summary().clone());
         let entries = manifest.entries().collect::<crate::manifest::Result<Vec<_>>>()?;
-        Ok(Some(Segment::of(Record { id, meta, summary }, &entries)))
+        Ok(Some(Segment::of(&Record { id, meta, summary }, &entries)))
     }
 
     /// Adds a new run and merges what has become too much. Never fails a commit: what is missing
     /// is read from the manifest.
-    pub(super) fn catalog_add(&self, record: Record, entries: &[Entry]) {
+    pub(super) fn catalog_add(&self, record: &Record, entries: &[Entry]) {
         let segment = Segment::of(record, entries);
         let Ok(Some(_lock)) = self.folder.try_lock(LOCK, LockMode::Exclusive) else {
             drop(self.write_segment(&segment));
@@ -200,21 +237,18 @@ impl Repo {
         if loaded.len() < SEGMENTS {
             return self.write_segment(&new);
         }
-        loaded.sort_by_key(|l| l.weight);
-        let mut total = Segment::weight(1, new.paths.len() as u64 * 32);
+        loaded.sort_by_key(|l| l.file.weight());
+        let mut total = new.weight();
         let mut parts = Vec::new();
         let mut replaced = damaged;
         for segment in loaded {
-            if segment.weight > 2 * total {
+            let weight = segment.file.weight();
+            if weight > 2 * total {
                 break;
             }
-            total += segment.weight;
-            let Ok(paths) = Segment::decode_paths(&segment.bytes, segment.records.len()) else {
-                replaced.push(segment.name);
-                continue;
-            };
+            total += weight;
+            parts.extend(segment.file.load().map_err(self.unread(&segment.name))?.ok());
             replaced.push(segment.name);
-            parts.push(Segment { records: segment.records, paths });
         }
         parts.push(new);
         self.write_segment(&Segment::merge(parts, |_| true))?;
@@ -225,14 +259,16 @@ impl Repo {
     /// no segment has; after gc removed many, and for repair.
     pub(super) fn catalog_rebuild(&self) -> Result<()> {
         let _lock = self.folder.lock(LOCK, LockMode::Exclusive)?;
-        let present: HashSet<RunId> = self.run_ids()?.into_iter().collect();
+        let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
         let (loaded, mut replaced) = self.load_segments()?;
-        let mut parts = Vec::new();
-        let mut known = HashSet::new();
+        let mut parts: Vec<Segment> = Vec::new();
+        let mut known: HashSet<RunId, IdHash> = HashSet::default();
         for segment in loaded {
-            if let Ok(paths) = Segment::decode_paths(&segment.bytes, segment.records.len()) {
-                known.extend(segment.records.iter().map(|r| r.id));
-                parts.push(Segment { records: segment.records, paths });
+            let read = segment.file.load().map_err(self.unread(&segment.name))?;
+            let sound = |s: &Segment| s.rows.iter().all(|row| row.record().is_some());
+            if let Some(part) = read.ok().filter(sound) {
+                known.extend(part.rows.iter().map(|row| row.id));
+                parts.push(part);
             }
             replaced.push(segment.name);
         }
@@ -240,7 +276,7 @@ impl Repo {
             parts.extend(self.read_segment(*id).ok().flatten());
         }
         let merged = Segment::merge(parts, |id| present.contains(id));
-        if !merged.records.is_empty() {
+        if !merged.rows.is_empty() {
             self.write_segment(&merged)?;
         }
         self.remove_segments(&replaced)
@@ -278,15 +314,12 @@ impl Repo {
                 if !name.ends_with(SUFFIX) {
                     continue;
                 }
-                let bytes = match self.folder.read(format!("{CATALOG}/{name}")) {
+                let file = match self.folder.open(format!("{CATALOG}/{name}")) {
                     Err(e) if e.is_not_found() => continue 'again,
                     other => other?,
                 };
-                match Segment::decode_runs(&bytes) {
-                    Ok((records, paths_len)) => {
-                        let weight = Segment::weight(records.len(), paths_len);
-                        loaded.push(Loaded { name, bytes, records, weight });
-                    }
+                match SegmentFile::open(file).map_err(self.unread(&name))? {
+                    Ok(file) => loaded.push(Loaded { name, file }),
                     Err(_) => damaged.push(name),
                 }
             }
@@ -295,11 +328,20 @@ impl Repo {
         Ok((Vec::new(), Vec::new()))
     }
 
+    /// For `map_err` of what reads a segment.
+    fn unread(&self, name: &str) -> impl FnOnce(std::io::Error) -> crate::disk::Error {
+        let path = self.folder.path(format!("{CATALOG}/{name}"));
+        move |e| crate::disk::Error::new("read", path, e)
+    }
+
     /// Names of catalog files that cannot be used; for fsck.
     pub(super) fn damaged_segments(&self) -> Result<Vec<String>> {
         let (loaded, mut damaged) = self.load_segments()?;
-        let broken = |l: &Loaded| Segment::decode_paths(&l.bytes, l.records.len()).is_err();
-        damaged.extend(loaded.into_iter().filter(broken).map(|l| l.name));
+        for segment in loaded {
+            if !segment.file.is_whole().map_err(self.unread(&segment.name))? {
+                damaged.push(segment.name);
+            }
+        }
         Ok(damaged)
     }
 }

@@ -4,11 +4,18 @@
 //! without a sync, and checked by their checksums when they are read.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
 
 use crate::artifact::ArtifactType;
 use crate::id::RunId;
 use crate::manifest::codec::{Reader, put_bytes, put_varint};
 use crate::manifest::{Entry, Error, Node, Result, RunMeta, Summary};
+use crate::store::IdHash;
 
 const WHAT: &str = "catalog segment";
 const MAGIC: &[u8; 8] = b"eartcatl";
@@ -31,6 +38,67 @@ pub struct Record {
     pub summary: Summary,
 }
 
+/// A run of a segment: its id and time at once, its record when somebody wants to see it. Lists of
+/// thousands of runs mostly show a few.
+#[derive(Debug, Clone)]
+pub(in crate::repo) struct Row {
+    pub(in crate::repo) id: RunId,
+    pub(in crate::repo) committed: Timestamp,
+    section: Arc<Vec<u8>>,
+    /// Where in the section the run stands: its id, its metadata, its summary.
+    place: Range<usize>,
+    record: OnceLock<Option<Box<Record>>>,
+}
+
+impl Row {
+    pub(in crate::repo) fn of(record: &Record) -> Self {
+        let mut section = record.id.as_bytes().to_vec();
+        let mut meta = Vec::new();
+        record.meta.encode(&mut meta);
+        put_bytes(&mut section, &meta);
+        put_bytes(&mut section, &record.summary.encode());
+        let place = 0..section.len();
+        let (id, committed) = (record.id, record.meta.committed);
+        Self { id, committed, section: Arc::new(section), place, record: OnceLock::new() }
+    }
+
+    /// The record; `None` when it makes no sense, which only another program can have written: the
+    /// section's checksum is right. `fsck` names such a segment.
+    pub(in crate::repo) fn record(&self) -> Option<&Record> {
+        self.record.get_or_init(|| self.decode().ok().map(Box::new)).as_deref()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.section.get(self.place.clone()).unwrap_or_default()
+    }
+
+    fn decode(&self) -> Result<Record> {
+        let mut reader = Reader::new(WHAT, self.bytes());
+        let id = RunId::from_bytes(reader.array()?);
+        let meta = RunMeta::decode(&mut Reader::new(WHAT, reader.bytes()?))?;
+        Ok(Record { id, meta, summary: Summary::decode(reader.bytes()?)? })
+    }
+
+    /// The rows of a whole section.
+    fn all(section: Vec<u8>) -> Result<Vec<Self>> {
+        let section = Arc::new(section);
+        let mut reader = Reader::new(WHAT, &section);
+        let count = reader.count(32)?;
+        let mut rows = Vec::with_capacity(count);
+        for _ in 0..count {
+            let start = section.len() - reader.rest().len();
+            let id = RunId::from_bytes(reader.array()?);
+            let committed = RunMeta::committed_of(reader.bytes()?)?;
+            reader.bytes()?;
+            let place = start..section.len() - reader.rest().len();
+            let section = section.clone();
+            rows.push(Self { id, committed, section, place, record: OnceLock::new() });
+        }
+        reader.end()?;
+        Ok(rows)
+    }
+}
+
 /// One run that has a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Posting {
@@ -47,31 +115,31 @@ pub(super) type PathRow = (Box<[u8]>, Vec<Posting>);
 /// A segment's contents in memory.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
-    pub(super) records: Vec<Record>,
+    pub(super) rows: Vec<Row>,
     /// In path order, each path once.
     pub(super) paths: Vec<PathRow>,
 }
 
 impl Segment {
     /// The segment of one run.
-    pub(super) fn of<'a>(record: Record, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+    pub(super) fn of<'a>(record: &Record, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let posting = |e: &Entry| Posting { run: 0, size: e.size(), artifact: e.artifact_type() };
         let files = entries.into_iter().filter(|e| e.node != Node::Dir);
         let paths = files.map(|e| (e.path.as_bytes().into(), vec![posting(e)])).collect();
-        Self { records: vec![record], paths }
+        Self { rows: vec![Row::of(record)], paths }
     }
 
     /// All runs of `segments` that `keep` wants, each once.
     pub(super) fn merge(segments: Vec<Self>, keep: impl Fn(&RunId) -> bool) -> Self {
         let mut merged = Self::default();
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<RunId, IdHash> = HashSet::default();
         for segment in segments {
-            let mut places = Vec::with_capacity(segment.records.len());
-            for record in segment.records {
-                let wanted = keep(&record.id) && seen.insert(record.id);
-                places.push(wanted.then_some(merged.records.len() as u32));
+            let mut places = Vec::with_capacity(segment.rows.len());
+            for row in segment.rows {
+                let wanted = keep(&row.id) && seen.insert(row.id);
+                places.push(wanted.then_some(merged.rows.len() as u32));
                 if wanted {
-                    merged.records.push(record);
+                    merged.rows.push(row);
                 }
             }
             for (path, mut postings) in segment.paths {
@@ -99,22 +167,10 @@ impl Segment {
         merged
     }
 
-    /// How much it is to merge, in rows.
-    pub(super) fn weight(runs: usize, paths_len: u64) -> u64 {
-        runs as u64 + paths_len / 16
-    }
-
     pub(super) fn encode(&self) -> std::io::Result<Vec<u8>> {
         let mut runs = Vec::new();
-        put_varint(&mut runs, self.records.len() as u64);
-        let mut field = Vec::new();
-        for record in &self.records {
-            runs.extend_from_slice(record.id.as_bytes());
-            field.clear();
-            record.meta.encode(&mut field);
-            put_bytes(&mut runs, &field);
-            put_bytes(&mut runs, &record.summary.encode());
-        }
+        put_varint(&mut runs, self.rows.len() as u64);
+        self.rows.iter().for_each(|row| runs.extend_from_slice(row.bytes()));
         let mut paths = Vec::new();
         put_varint(&mut paths, self.paths.len() as u64);
         let mut before: &[u8] = b"";
@@ -151,77 +207,91 @@ impl Segment {
         Ok(out)
     }
 
-    /// Reads only the runs; the second value is how long the paths are.
-    pub(super) fn decode_runs(bytes: &[u8]) -> Result<(Vec<Record>, u64)> {
-        let sections = Sections::of(bytes)?;
-        let runs = sections.unpack(0)?;
-        let mut reader = Reader::new(WHAT, &runs);
-        let count = reader.count(32)?;
-        let mut records = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = RunId::from_bytes(reader.array()?);
-            let mut meta = Reader::new(WHAT, reader.bytes()?);
-            let meta = RunMeta::decode(&mut meta)?;
-            let summary = Summary::decode(reader.bytes()?)?;
-            records.push(Record { id, meta, summary });
-        }
-        reader.end()?;
-        Ok((records, sections.len(2)))
-    }
-
-    /// Reads the paths of a segment that has `runs` runs.
-    pub(super) fn decode_paths(bytes: &[u8], runs: usize) -> Result<Vec<PathRow>> {
-        let unpacked = Sections::of(bytes)?.unpack(1)?;
-        let mut reader = Reader::new(WHAT, &unpacked);
-        let count = reader.count(5)?;
-        let mut paths: Vec<PathRow> = Vec::with_capacity(count);
-        let mut path: Vec<u8> = Vec::new();
-        for _ in 0..count {
-            let shared = reader.varint()? as usize;
-            if shared > path.len() {
-                return Err(reader.error("a path shares more than there is"));
-            }
-            path.truncate(shared);
-            path.extend_from_slice(reader.bytes()?);
-            let holders = reader.count(3)?;
-            let mut postings = Vec::with_capacity(holders);
-            let mut run = 0u64;
-            for _ in 0..holders {
-                run = run.saturating_add(reader.varint()?);
-                if run >= runs as u64 {
-                    return Err(reader.error("a path names a run that is not there"));
-                }
-                let size = reader.varint()?;
-                let artifact = ArtifactType::from_code(reader.byte()?)
-                    .ok_or_else(|| reader.error("an artifact type is unknown"))?;
-                postings.push(Posting { run: run as u32, size, artifact });
-            }
-            paths.push((path.as_slice().into(), postings));
-        }
-        reader.end()?;
-        Ok(paths)
+    /// How much it is to merge: the bytes of its sections.
+    pub(super) fn weight(&self) -> u64 {
+        let paths = self.paths.iter().map(|(path, postings)| path.len() / 2 + 4 * postings.len());
+        let rows = self.rows.iter().map(|row| row.place.len());
+        rows.chain(paths).sum::<usize>() as u64
     }
 }
 
-struct Sections<'a> {
-    header: &'a [u8],
-    body: &'a [u8],
+/// A segment's file. What is in it is read when it is asked for.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    file: File,
+    header: [u8; HEADER],
 }
 
-impl<'a> Sections<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Self> {
-        let bad = |reason: &'static str| Error::Malformed { what: WHAT, reason: reason.into() };
-        let (header, body) = bytes.split_at_checked(HEADER).ok_or_else(|| bad("it is cut off"))?;
+impl SegmentFile {
+    /// Reads and checks the header. The outer error is the disk's.
+    pub(super) fn open(file: File) -> std::io::Result<Result<Self>> {
+        let bad =
+            |reason: &'static str| Err(Error::Malformed { what: WHAT, reason: reason.into() });
+        let mut header = [0; HEADER];
+        match file.read_exact_at(&mut header, 0) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Ok(bad("it is cut off"));
+            }
+            other => other?,
+        }
         let (fields, sum) = header.split_at(HEADER - 32);
         if !header.starts_with(MAGIC) || blake3::hash(fields).as_bytes() != sum {
-            return Err(bad("its header is damaged"));
+            return Ok(bad("its header is damaged"));
         }
         if header[8..10] != VERSION.to_le_bytes() {
-            return Err(bad("its version is unknown to this eart"));
+            return Ok(bad("its version is unknown to this eart"));
         }
-        Ok(Self { header, body })
+        let found = Self { file, header };
+        let end = [HEADER as u64, found.len(1), found.len(3)]
+            .iter()
+            .fold(0u64, |a, b| a.saturating_add(*b));
+        if found.file.metadata()?.len() != end {
+            return Ok(bad("it has another length than it says"));
+        }
+        Ok(Ok(found))
     }
 
+    /// See [`Segment::weight`].
+    pub(super) fn weight(&self) -> u64 {
+        self.len(0).saturating_add(self.len(2))
+    }
+
+    /// The runs.
+    pub(super) fn rows(&self) -> std::io::Result<Result<Vec<Row>>> {
+        Ok(self.section(0)?.and_then(Row::all))
+    }
+
+    /// Visits the paths that are wanted, in order, with the runs that have them. `runs` is how many
+    /// runs the segment has.
+    pub(super) fn search(
+        &self,
+        runs: usize,
+        wants: impl Fn(&[u8]) -> bool,
+        mut visit: impl FnMut(&[u8], &[Posting]),
+    ) -> std::io::Result<Result<()>> {
+        let section = self.section(1)?;
+        Ok(section.and_then(|unpacked| read_paths(&unpacked, runs, wants, &mut visit)))
+    }
+
+    /// Everything, to be merged. Every record is looked at.
+    pub(super) fn load(&self) -> std::io::Result<Result<Segment>> {
+        let rows = match self.rows()? {
+            Ok(rows) => rows,
+            Err(e) => return Ok(Err(e)),
+        };
+        let mut paths: Vec<PathRow> = Vec::new();
+        let keep = |path: &[u8], postings: &[Posting]| paths.push((path.into(), postings.to_vec()));
+        let read = self.search(rows.len(), |_| true, keep)?;
+        Ok(read.map(|()| Segment { rows, paths }))
+    }
+
+    /// Whether every byte is as it was written, and makes sense.
+    pub(super) fn is_whole(&self) -> std::io::Result<bool> {
+        let sound = |s: Segment| s.rows.iter().all(|row| row.decode().is_ok());
+        Ok(self.load()?.is_ok_and(sound))
+    }
+
+    /// One of the four lengths.
     fn len(&self, field: usize) -> u64 {
         let at = 16 + field * 8;
         self.header
@@ -229,22 +299,67 @@ impl<'a> Sections<'a> {
             .map_or(0, |b| b.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    fn unpack(&self, section: usize) -> Result<Vec<u8>> {
-        let bad = |reason: &'static str| Error::Malformed { what: WHAT, reason: reason.into() };
-        let start = if section == 0 { 0 } else { self.len(1) };
-        let stored = usize::try_from(start)
-            .ok()
-            .zip(usize::try_from(start.saturating_add(self.len(section * 2 + 1))).ok())
-            .and_then(|(start, end)| self.body.get(start..end))
-            .ok_or_else(|| bad("it is cut off"))?;
+    fn section(&self, section: usize) -> std::io::Result<Result<Vec<u8>>> {
+        let bad =
+            |reason: &'static str| Err(Error::Malformed { what: WHAT, reason: reason.into() });
+        let start = HEADER as u64 + if section == 0 { 0 } else { self.len(1) };
+        // The lengths were compared with the file's when it was opened.
+        let mut stored = vec![0; self.len(section * 2 + 1) as usize];
+        match self.file.read_exact_at(&mut stored, start) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Ok(bad("it is cut off"));
+            }
+            other => other?,
+        }
         let sum = 48 + section * 32;
-        if blake3::hash(stored).as_bytes()[..] != self.header[sum..sum + 32] {
-            return Err(bad("its bytes are damaged"));
+        if blake3::hash(&stored).as_bytes()[..] != self.header[sum..sum + 32] {
+            return Ok(bad("its bytes are damaged"));
         }
         // The length is under the header's checksum, so it is what eart wrote.
         let raw = self.len(section * 2).min(MAX_SECTION) as usize;
-        let unpacked =
-            zstd::bulk::decompress(stored, raw).map_err(|_| bad("it does not unpack"))?;
-        if unpacked.len() != raw { Err(bad("it unpacks to another length")) } else { Ok(unpacked) }
+        Ok(match zstd::bulk::decompress(&stored, raw) {
+            Ok(unpacked) if unpacked.len() == raw => Ok(unpacked),
+            Ok(_) => bad("it unpacks to another length"),
+            Err(_) => bad("it does not unpack"),
+        })
     }
+}
+
+/// Reads the paths of a segment that has `runs` runs.
+fn read_paths(
+    section: &[u8],
+    runs: usize,
+    wants: impl Fn(&[u8]) -> bool,
+    visit: &mut impl FnMut(&[u8], &[Posting]),
+) -> Result<()> {
+    let mut reader = Reader::new(WHAT, section);
+    let mut path: Vec<u8> = Vec::new();
+    let mut postings = Vec::new();
+    for _ in 0..reader.count(6)? {
+        let shared = reader.varint()? as usize;
+        if shared > path.len() {
+            return Err(reader.error("a path shares more than there is"));
+        }
+        path.truncate(shared);
+        path.extend_from_slice(reader.bytes()?);
+        postings.clear();
+        let wanted = wants(&path);
+        let mut run = 0u64;
+        for _ in 0..reader.count(3)? {
+            run = run.saturating_add(reader.varint()?);
+            if run >= runs as u64 {
+                return Err(reader.error("a path names a run that is not there"));
+            }
+            let size = reader.varint()?;
+            let artifact = ArtifactType::from_code(reader.byte()?)
+                .ok_or_else(|| reader.error("an artifact type is unknown"))?;
+            if wanted {
+                postings.push(Posting { run: run as u32, size, artifact });
+            }
+        }
+        if wanted {
+            visit(&path, &postings);
+        }
+    }
+    reader.end()
 }

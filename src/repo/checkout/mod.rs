@@ -8,11 +8,12 @@ mod plan;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use plan::{Job, Plan};
 
+use super::batch::Batches;
 use super::select::Selection;
 use super::{Error, Repo, Result};
 use crate::id::{ChunkId, FileId, RunId};
@@ -24,8 +25,6 @@ use crate::work::restore::Target;
 
 /// Bytes of a large file in memory at once.
 const WINDOW: usize = 4 << 20;
-/// Files that a thread takes at once.
-const BATCH: usize = 128;
 
 /// What to write back, and where.
 #[derive(Debug, Clone)]
@@ -157,18 +156,13 @@ fn write_files(
     reader: &Reader,
     report: &Report<'_>,
 ) -> Result<CheckedOut> {
-    let next = AtomicUsize::new(0);
+    let batches = Batches::new(jobs.iter().map(|job| job.entry.size()));
     let (files, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
     let fatal: Mutex<Option<Error>> = Mutex::new(None);
     let work = || {
         let mut writer = FileWriter { target: target.fork(), reader: reader.fork(), report };
-        loop {
-            let start = next.fetch_add(BATCH, Relaxed);
-            let Some(batch) = jobs.get(start..jobs.len().min(start + BATCH)) else { return };
-            if batch.is_empty() {
-                return;
-            }
-            for job in batch {
+        while let Some(range) = batches.take() {
+            for job in &jobs[range] {
                 match writer.write_or_report(job) {
                     Ok(true) => {
                         files.fetch_add(1, Relaxed);
@@ -176,7 +170,7 @@ fn write_files(
                     }
                     Ok(false) => {}
                     Err(e) => {
-                        next.store(jobs.len(), Relaxed);
+                        batches.stop();
                         fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
                         return;
                     }

@@ -99,8 +99,12 @@ impl Repo {
             ));
         }
         let refs = self.refs()?;
-        let mut fates =
-            retention::decide(catalog.records(), &refs, &options.policy, self.clock.now());
+        let mut fates = retention::decide(
+            &catalog.records().collect::<Vec<_>>(),
+            &refs,
+            &options.policy,
+            self.clock.now(),
+        );
         drop(catalog);
         if let Some(limit) = options.policy.max_size {
             self.shrink(&mut fates, limit)?;

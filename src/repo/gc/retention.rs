@@ -110,7 +110,7 @@ impl Fate {
 
 /// Decides about `records` (newest first) at `now`. Sizes are not looked at here.
 pub(super) fn decide(
-    records: &[Record],
+    records: &[&Record],
     refs: &Refs,
     policy: &Policy,
     now: Timestamp,
@@ -154,7 +154,7 @@ pub(super) fn decide(
             reasons,
         }
     };
-    records.iter().map(decide).collect()
+    records.iter().copied().map(decide).collect()
 }
 
 /// The values of the labels that make groups; a run without a label is grouped with its like.

@@ -1,0 +1,136 @@
+//! `eart ls` and `eart cat`
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+
+use insta::assert_snapshot;
+
+use crate::env::TestEnv;
+
+fn odd_names() -> TestEnv {
+    let env = TestEnv::new();
+    env.write("out/results.json", "{\"a\": 1}\n");
+    env.write("out/deep/er/shot.png", b"\x89PNG\r\n\x1a\n\x00\xff");
+    env.write("out/new\nline", "nl");
+    env.write(OsStr::from_bytes(b"out/bad\xff"), "bad");
+    std::fs::create_dir(env.path("out/empty")).unwrap();
+    symlink("results.json", env.path("out/link")).unwrap();
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "odd"]).done();
+    env
+}
+
+#[test]
+fn a_folder_is_listed_like_a_folder() {
+    let env = odd_names();
+    assert_snapshot!(env.eart(["ls"]), @"out/");
+    assert_snapshot!(env.eart(["ls", "odd:out/"]), @r#"
+    "out/bad\377"
+    out/deep/
+    out/empty/
+    out/link
+    "out/new\nline"
+    out/results.json
+    "#);
+    assert_snapshot!(env.eart(["ls", "-r", "latest:out/deep"]), @r"
+    out/deep/er/
+    out/deep/er/shot.png
+    ");
+    assert_snapshot!(env.eart(["ls", "latest:./out/results.json"]), @"out/results.json");
+}
+
+#[test]
+fn long_listings_and_json_tell_more() {
+    let env = odd_names();
+    let long = env.eart(["ls", "-l", "latest:out"]).done();
+    assert!(
+        long.lines()
+            .any(|l| l.starts_with("lrwxrwxrwx") && l.ends_with("out/link -> results.json")),
+        "{long}"
+    );
+    assert!(
+        long.lines().any(|l| l.starts_with("-rw") && l.ends_with("out/results.json")),
+        "{long}"
+    );
+    let json = env.eart(["ls", "-r", "latest", "--json"]).json();
+    let find =
+        |path: &str| json.as_array().unwrap().iter().find(|e| e["path"] == path).unwrap().clone();
+    assert_eq!(find("out/results.json")["size"], 9);
+    assert_eq!(find("out/link")["target"], "results.json");
+    assert_eq!(find("out/empty")["kind"], "dir");
+    assert_eq!(find("\"out/bad\\377\"")["path_hex"], "6f75742f626164ff");
+}
+
+#[test]
+fn what_is_not_there_has_neighbours() {
+    let env = odd_names();
+    assert_snapshot!(env.eart(["ls", "latest:out/result.json"]), @r"
+    --- stderr
+    error: No out/result.json in the run {id1}
+    hint: did you mean out/results.json?
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["cat", "latest:shot.png"]), @r"
+    --- stderr
+    error: No shot.png in the run {id1}
+    hint: did you mean out/deep/er/shot.png?
+    --- exit 1
+    ");
+    assert_eq!(env.eart(["ls", "latest:../x"]).code(), 2);
+    assert_eq!(env.eart(["ls", "nowhere:x"]).code(), 1);
+}
+
+#[test]
+fn cat_gives_the_bytes_and_nothing_else() {
+    let env = odd_names();
+    let shot = env.eart(["cat", "latest:out/deep/er/shot.png", "odd:out/results.json"]);
+    assert_eq!(shot.raw, b"\x89PNG\r\n\x1a\n\x00\xff{\"a\": 1}\n");
+    let odd = env.eart([OsStr::new("cat"), OsStr::from_bytes(b"latest:out/bad\xff")]);
+    assert_eq!(odd.raw, b"bad");
+}
+
+#[test]
+fn cat_refuses_what_is_no_file() {
+    let env = odd_names();
+    assert_snapshot!(env.eart(["cat", "latest:out/deep"]), @r"
+    --- stderr
+    error: out/deep is a folder in the run {id1}
+    hint: `eart ls {id1}:out/deep` lists it
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["cat", "latest:out/link"]), @r"
+    --- stderr
+    error: out/link is a symbolic link in the run {id1}, to results.json
+    hint: links are not followed; name the file it points to
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["cat", "latest"]), @r#"
+    --- stderr
+    error: "latest" names no file
+    hint: write RUN:PATH; `eart ls -r latest` lists the paths
+    --- exit 2
+    "#);
+}
+
+#[test]
+fn cat_of_damaged_bytes_fails() {
+    let env = TestEnv::new();
+    let noise: Vec<u8> = (0..40_000u64).flat_map(blake).collect();
+    env.write("noise.bin", &noise);
+    env.eart(["add", "noise.bin"]).done();
+    env.eart(["commit"]).done();
+    assert_eq!(env.eart(["cat", "latest:noise.bin"]).raw, noise);
+    let pack = std::fs::read_dir(env.path(".eart/packs")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&pack).unwrap();
+    bytes[200_000] ^= 1;
+    std::fs::write(&pack, bytes).unwrap();
+    let cat = env.eart(["cat", "latest:noise.bin"]);
+    assert_eq!(cat.code(), 1);
+    assert!(noise.starts_with(&cat.raw), "what was written was checked");
+    assert!(cat.stderr.contains("a chunk has other bytes than its id says"), "{cat}");
+}
+
+fn blake(n: u64) -> [u8; 32] {
+    *blake3::hash(&n.to_le_bytes()).as_bytes()
+}
