@@ -18,7 +18,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 fn put(store: &Store, chunks: &[Vec<u8>]) -> Written {
-    let writer = store.writer().unwrap();
+    let writer = store.writer(store.index().unwrap());
     let mut lane = writer.lane();
     for chunk in chunks {
         lane.put(ChunkId::of(chunk), chunk, Compression::Likely(3)).unwrap();
@@ -60,7 +60,7 @@ fn lanes_of_many_threads_store_a_chunk_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let chunks = mixed();
-    let writer = store.writer().unwrap();
+    let writer = store.writer(store.index().unwrap());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

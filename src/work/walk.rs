@@ -74,6 +74,7 @@ pub enum FoundKind {
 pub struct Filter {
     excludes: Option<Arc<Layer>>,
     skip: Option<(u64, u64)>,
+    base: Option<PathBuf>,
 }
 
 impl Filter {
@@ -90,6 +91,29 @@ impl Filter {
         let matcher = builder.build().map_err(|e| e.to_string())?;
         self.excludes = Some(Arc::new(Layer { matcher, outer: self.excludes }));
         Ok(self)
+    }
+
+    /// Leaves out what the `.eartignore` files from `base` down to each root name.
+    pub fn ignore_from(mut self, base: &Path) -> Self {
+        self.base = std::fs::canonicalize(base).ok();
+        self
+    }
+
+    /// The patterns that hold for what lies in `root`, but for its own `.eartignore`.
+    fn layers(&self, walker: &Walker<'_>, root: &Path) -> Option<Arc<Layer>> {
+        let mut layers = self.excludes.clone();
+        let Some(below) = self.base.as_ref().and_then(|base| root.strip_prefix(base).ok()) else {
+            return layers;
+        };
+        let mut folders: Vec<&Path> =
+            root.ancestors().skip(1).take(below.components().count()).collect();
+        folders.reverse();
+        for folder in folders {
+            if folder.join(IGNORE_FILE).is_file() {
+                layers = walker.patterns(folder, layers);
+            }
+        }
+        layers
     }
 
     /// Leaves out the folder `path`, wherever the walk meets it: the store itself.
@@ -134,8 +158,14 @@ pub fn walk(
         let stat = statat(CWD, &root.source, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let walker = Walker { filter, monitor, found: &found, root: number as u32 };
-        if kind == FileType::Directory {
-            let layers = filter.excludes.clone();
+        let is_dir = kind == FileType::Directory;
+        if root.at.is_some() && ignored(filter.excludes.as_ref(), &root.source, is_dir) {
+            let at = root.at.as_ref().map_or(&b""[..], RelPath::as_bytes);
+            walker.problem(at, &root.source, "is named, and excluded; left out");
+            continue;
+        }
+        if is_dir {
+            let layers = filter.layers(&walker, &root.source);
             // A root that cannot be read is an error, not one problem among many.
             drop(open_dir(&root.source).map_err(failed)?);
             if let Some(at) = &root.at {
@@ -258,13 +288,15 @@ impl<'a> Walker<'a> {
         if !names.iter().any(|(name, _)| name == IGNORE_FILE.as_bytes()) {
             return outer;
         }
+        self.patterns(source, outer)
+    }
+
+    /// The patterns of the `.eartignore` that lies in a folder, on top of `outer`.
+    fn patterns(&self, source: &Path, outer: Option<Arc<Layer>>) -> Option<Arc<Layer>> {
+        let file = source.join(IGNORE_FILE);
         let mut builder = GitignoreBuilder::new(source);
-        if let Some(e) = builder.add(source.join(IGNORE_FILE)) {
-            self.problem(
-                b"",
-                &source.join(IGNORE_FILE),
-                format!("has a pattern that is not used: {e}"),
-            );
+        if let Some(e) = builder.add(&file) {
+            self.problem(b"", &file, format!("has a pattern that is not used: {e}"));
         }
         match builder.build() {
             Ok(matcher) => Some(Arc::new(Layer { matcher, outer })),
