@@ -96,7 +96,7 @@ impl Repo {
         added.new_bytes = written.stored;
         let (parts, lists) = plan.staged(options.declared, roots.len());
 
-        let _lock = self.lock_drafts()?;
+        let lock = self.lock_drafts()?;
         let mut draft = self.draft(&options.draft)?.unwrap_or_else(|| Draft::new(self.clock.now()));
         claim(&mut draft, &roots)?;
         for (root, staged) in roots.iter().zip(parts) {
@@ -112,7 +112,11 @@ impl Repo {
             draft.adopt_blocks(entries, std::mem::take(&mut known.blocks));
         }
         self.save_draft(&options.draft, &draft)?;
-        self.store.tidy()?;
+        drop(lock);
+        if written.chunks > 0 {
+            // The files are staged whatever becomes of this: the index is derived.
+            drop(self.store.tidy());
+        }
         Ok(added)
     }
 

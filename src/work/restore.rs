@@ -58,10 +58,7 @@ impl Target {
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Arc::new(openat(CWD, path, flags, Mode::empty())?);
-        // There is no way to ask for the mask but to set it.
-        let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
-        rustix::process::umask(umask);
-        Ok(Self { root, umask: umask.as_raw_mode(), dir: None })
+        Ok(Self { root, umask: umask(), dir: None })
     }
 
     /// The same target for another thread.
@@ -274,6 +271,21 @@ impl Target {
             None => Ok((&self.root, name)),
         }
     }
+}
+
+/// The mode bits that new files of this process lack.
+fn umask() -> u32 {
+    // The call that tells it also sets it, for the files of every other thread too: Linux says it
+    // elsewhere.
+    let told = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+        u32::from_str_radix(line.trim(), 8).ok()
+    });
+    told.unwrap_or_else(|| {
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
+        rustix::process::umask(mask);
+        mask.as_raw_mode()
+    })
 }
 
 fn split(path: &[u8]) -> (&[u8], &[u8]) {

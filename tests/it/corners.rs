@@ -376,7 +376,8 @@ fn a_clock_that_goes_backwards_keeps_the_order_of_runs() {
         runs.push(commit(&repo).unwrap());
     }
     let catalog = lab.repo.catalog().unwrap();
-    let listed: Vec<_> = catalog.records().rev().map(|r| r.id).collect();
+    let mut listed: Vec<_> = catalog.records().map(|r| r.id).collect();
+    listed.reverse();
     assert_eq!(listed, runs.iter().map(|r| r.id).collect::<Vec<_>>());
     assert!(runs.windows(2).all(|w| w[0].meta.committed < w[1].meta.committed));
     assert!(runs.iter().all(|r| r.meta.started <= r.meta.committed));
