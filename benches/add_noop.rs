@@ -19,10 +19,13 @@ fn benches(c: &mut Criterion) {
     common::commit(&repo);
     assert_eq!(common::add(&repo, "out").unchanged, 10_000);
     let mut group = c.benchmark_group("add");
-    group.sample_size(10);
     group.bench_function("10,000 unchanged files", |b| b.iter(|| common::add(&repo, "out")));
     group.finish();
 }
 
-criterion_group!(add_noop, benches);
+criterion_group! {
+    name = add_noop;
+    config = common::criterion();
+    targets = benches
+}
 criterion_main!(add_noop);

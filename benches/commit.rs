@@ -16,7 +16,7 @@ fn benches(c: &mut Criterion) {
     let draft = repo.folder().path("drafts/default/draft");
     let staged = fs::read(&draft).unwrap();
     let mut group = c.benchmark_group("commit");
-    group.sample_size(10).bench_function("10,000 files", |b| {
+    group.bench_function("10,000 files", |b| {
         b.iter_batched(
             || fs::write(&draft, &staged).unwrap(),
             |()| common::commit(&repo),
@@ -26,5 +26,9 @@ fn benches(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(commit, benches);
+criterion_group! {
+    name = commit;
+    config = common::criterion();
+    targets = benches
+}
 criterion_main!(commit);

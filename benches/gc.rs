@@ -37,7 +37,7 @@ fn benches(c: &mut Criterion) {
     let policy = Policy { newest: Some(5), ..Policy::default() };
     let options = GcOptions { policy, level: 3, ..GcOptions::default() };
     let mut group = c.benchmark_group("gc");
-    group.sample_size(10).bench_function("20 runs of 1,000 files to 5", |b| {
+    group.bench_function("20 runs of 1,000 files to 5", |b| {
         b.iter_batched_ref(
             || {
                 let to = tempfile::tempdir_in(dir.path()).unwrap();
@@ -52,5 +52,9 @@ fn benches(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(gc, benches);
+criterion_group! {
+    name = gc;
+    config = common::criterion();
+    targets = benches
+}
 criterion_main!(gc);

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -32,7 +34,6 @@ fn store(dir: &tempfile::TempDir, packs: u64, chunks: u64) -> Store {
 
 fn benches(c: &mut Criterion) {
     let mut group = c.benchmark_group("index");
-    group.sample_size(20);
     for (name, packs, chunks) in [("16 loose packs", 16, 1_000), ("1M chunks merged", 20, 50_000)] {
         let dir = tempfile::tempdir().unwrap();
         let store = store(&dir, packs, chunks);
@@ -50,5 +51,9 @@ fn benches(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(index, benches);
+criterion_group! {
+    name = index;
+    config = common::criterion();
+    targets = benches
+}
 criterion_main!(index);

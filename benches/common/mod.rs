@@ -5,10 +5,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use criterion::Criterion;
 use eart::disk::Folder;
 use eart::progress::Silent;
 use eart::repo::{AddOptions, Added, CommitOptions, Committed, Repo};
+
+/// Short measurements: all benches together take less than three minutes.
+pub fn criterion() -> Criterion {
+    let short = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(500));
+    short.measurement_time(Duration::from_secs(2))
+}
 
 /// Writes `count` small texts of some 200 to 2,000 bytes below `dir`, in folders of 100. Texts with
 /// another `salt` differ.
