@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -91,7 +91,9 @@ impl Writer {
         let failed = Arc::new(Mutex::new(None));
         let report = failed.clone();
         let keeper = std::thread::spawn(move || {
-            drop(keep(jobs).map_err(|e| *lock(&report) = Some(e)));
+            if let Err(e) = keep(jobs) {
+                *lock(&report) = Some(e);
+            }
         });
         let shared = Shared {
             folder,
