@@ -147,3 +147,39 @@ fn a_chunk_stored_twice_survives_the_loss_of_one_copy() {
         fs::write(&path, good).unwrap();
     }
 }
+
+#[test]
+fn a_frame_that_is_copied_whole_may_repeat_a_chunk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let (a, b, shared) = (noise(1, 900), noise(2, 900), noise(3, 100));
+    for own in [&a, &b] {
+        let writer = store.rewriter();
+        let mut lane = writer.lane();
+        for chunk in [own, &shared] {
+            lane.put(ChunkId::of(chunk), chunk, Compression::None).unwrap();
+        }
+        lane.close().unwrap();
+        writer.finish().unwrap();
+    }
+    let old = store.index().unwrap().packs().to_vec();
+    let writer = store.rewriter();
+    let mut lane = writer.lane();
+    let mut reader = store.reader().unwrap();
+    for &pack in &old {
+        let footer = store.footer(pack).unwrap().unwrap();
+        let mut rows = footer.chunks.clone();
+        rows.sort_unstable_by_key(|r| r.offset);
+        let bytes = reader.stored(pack, &footer.frames[0]).unwrap();
+        lane.copy(&footer.frames[0], bytes, &rows).unwrap();
+    }
+    lane.close().unwrap();
+    writer.finish().unwrap();
+    for pack in old {
+        fs::remove_file(store.folder().path(pack_name(pack))).unwrap();
+    }
+    assert_eq!(store.index().unwrap().damaged(), []);
+    for chunk in [&a, &b, &shared] {
+        assert_eq!(store.reader().unwrap().chunk(&ChunkId::of(chunk)).unwrap(), chunk);
+    }
+}
