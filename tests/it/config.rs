@@ -27,7 +27,8 @@ fn every_key_is_shown_with_where_it_came_from() {
         "kind": "user",
         "path": "$ROOT/home/.config/eart/config.toml",
         "line": 2
-      }
+      },
+      "effective": "20"
     }
     "#);
     assert_snapshot!(env.eart(["config", "exclude"]), @"*.tmp, node_modules");
