@@ -16,6 +16,7 @@ mod draft;
 mod env;
 mod exit;
 mod full_disk;
+mod gc;
 mod init;
 mod lab;
 mod log;
