@@ -9,7 +9,7 @@ pub(super) const TRAILER: usize = 56;
 pub(super) const FRAME_ROW: usize = 12;
 pub(super) const CHUNK_ROW: usize = 44;
 const MAGIC: &[u8; 8] = b"eartpack";
-pub(super) const END: &[u8; 8] = b"eartpend";
+const END: &[u8; 8] = b"eartpend";
 const VERSION: u16 = 1;
 
 /// One frame as the footer tells it.

@@ -18,6 +18,9 @@ const SEARCHED: u64 = 16 << 20;
 /// Places that are tried before the tables are given up.
 const HITS: usize = 64;
 
+/// How many frames the tables of a footer tell, and their bytes.
+type Tables = (usize, Vec<u8>);
+
 impl Store {
     /// Every chunk that a damaged pack may still hold and where. Nothing of it is checked but by
     /// [`Reader::at`](super::Reader::at). `known` tells the chunks that somebody needs.
@@ -33,8 +36,9 @@ impl Store {
         let path = self.folder().path(pack_name(pack));
         let tables = File::open(&path)
             .and_then(|file| match tables(&file)? {
-                Some(tables) => Ok(Some(tables)),
-                None => searched(&file, known),
+                Some((tables, true)) => Ok(Some(tables)),
+                // What counts that are wrong lead to is better than nothing.
+                told => Ok(searched(&file, known)?.or(told.map(|(tables, _)| tables))),
             })
             .map_err(disk::Error::on("read", &path))?;
         let mut rows: Vec<_> = self.index()?.chunks().filter(|(_, l)| l.pack == pack).collect();
@@ -51,9 +55,8 @@ impl Store {
     }
 }
 
-/// The bytes of a footer's tables and how many frames they tell, if the trailer's counts fit the
-/// file.
-fn tables(file: &File) -> io::Result<Option<(usize, Vec<u8>)>> {
+/// The tables if the trailer's counts fit the file, and whether the frames are as long as they say.
+fn tables(file: &File) -> io::Result<Option<(Tables, bool)>> {
     let len = file.metadata()?.len();
     let Some(end) = len.checked_sub(TRAILER as u64) else { return Ok(None) };
     let mut trailer = [0; TRAILER];
@@ -63,10 +66,9 @@ fn tables(file: &File) -> io::Result<Option<(usize, Vec<u8>)>> {
     let Some(start) = end.checked_sub(size) else { return Ok(None) };
     let mut bytes = vec![0; size as usize];
     file.read_exact_at(&mut bytes, start)?;
-    // Counts that only happen to fit are those of a pack that was cut off.
+    // Counts may only happen to fit.
     let whole = frames_before(&bytes, frames as usize * FRAME_ROW, start, Some(frames as usize));
-    let named = trailer.ends_with(super::pack::END);
-    Ok((named || whole.is_some()).then_some((frames as usize, bytes)))
+    Ok(Some(((frames as usize, bytes), whole.is_some())))
 }
 
 /// The same where the trailer tells nothing. The last id of a chunk that is known stands in the

@@ -54,7 +54,8 @@ impl Repo {
                 return Ok(removed);
             }
             // An incomplete or damaged line says nothing.
-            let run = serde_json::from_slice::<Line>(&line).ok().and_then(|l| l.run.parse().ok());
+            let run: Option<RunId> =
+                serde_json::from_slice::<Line>(&line).ok().and_then(|l| l.run.parse().ok());
             removed.extend(run);
         }
     }

@@ -82,10 +82,10 @@ impl Repo {
     fn needed(&self) -> Result<Chunks> {
         let mut needed = Chunks::default();
         for run in self.run_ids()? {
-            drop(self.chunks_of_run(run, |id| drop(needed.insert(id))));
+            drop(self.chunks_of_run(run, |id| needed.extend([id])));
         }
         for name in self.draft_names()? {
-            drop(self.chunks_of_draft(&name, |id| drop(needed.insert(id))));
+            drop(self.chunks_of_draft(&name, |id| needed.extend([id])));
         }
         Ok(needed)
     }
