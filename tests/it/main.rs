@@ -18,6 +18,7 @@ mod env;
 mod exit;
 mod full_disk;
 mod golden;
+mod gc;
 mod init;
 mod lab;
 mod log;
