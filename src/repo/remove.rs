@@ -91,7 +91,6 @@ impl Repo {
     }
 
     /// Removes runs; also returns the names that they had.
-
     fn remove(
         &self,
         removals: &[(RunId, String)],
