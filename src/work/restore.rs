@@ -173,7 +173,9 @@ impl Target {
     /// The system's answer.
     pub fn finish_dir(&mut self, path: &RelPath, mode: u32, mtime: Mtime) -> io::Result<()> {
         let dir = open_below(&self.root, path.as_bytes())?;
-        fchmod(&dir, Mode::from_raw_mode(mode))?;
+        // A folder that was there keeps its sticky and set-id bits, which runs do not record.
+        let special = rustix::fs::fstat(&dir)?.st_mode & 0o7000;
+        fchmod(&dir, Mode::from_raw_mode(special | mode))?;
         Ok(futimens(&dir, &times(mtime))?)
     }
 

@@ -85,7 +85,7 @@ impl Catalog {
     }
 
     /// Their records, newest first.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.rows.iter().filter_map(Row::record)
     }
 

@@ -99,7 +99,7 @@ fn the_runs_folder_is_the_truth() {
 fn damage_is_noticed_and_costs_only_the_segment() {
     let dir = tempfile::tempdir().unwrap();
     let repo = repo(dir.path());
-    let id = commit(&repo, 7, &["a", "a-b", "c"]);
+    let id = commit(&repo, 7, &["a", "b/c", "d"]);
     let name = repo.folder().list(CATALOG).unwrap().into_iter().find(|n| n.ends_with(SUFFIX));
     let path = repo.folder().path(format!("{CATALOG}/{}", name.unwrap()));
     let good = fs::read(&path).unwrap();

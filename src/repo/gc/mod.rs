@@ -196,15 +196,14 @@ impl Repo {
         let index = self.store.index_of_footers()?;
         let mut spared: HashSet<PackId> = HashSet::new();
         let mut spare = |id| {
-            if live.contains(&id) {
-                return;
-            }
             let mut places = index.places(&id).map(|l| l.pack).peekable();
             let first = places.peek().copied();
             if !places.any(|pack| !doomed.contains(&pack)) {
                 spared.extend(first);
             }
         };
+        // Whatever went wrong before: no pack goes that alone holds something needed.
+        live.iter().copied().for_each(&mut spare);
         for id in self.run_ids()?.iter().filter(|id| !planned.contains(id)) {
             self.chunks_of_run(*id, &mut spare)?;
         }
