@@ -136,7 +136,7 @@ impl Repo {
                 Some(at) => leave.push(at),
                 None => monitor.problem(Problem {
                     path: crate::path::quote(path.as_os_str().as_encoded_bytes()),
-                    what: "is not there; the rest is staged".into(),
+                    what: "is not there; left out".into(),
                 }),
             }
         }

@@ -494,7 +494,7 @@ fn the_stores_description() {
             let error = Repo::init(folder.clone(), &site.lab.work()).unwrap_err();
             assert!(error.to_string().contains("without its format.json"), "{error}");
             let hint = error.hint().unwrap();
-            folder.write(file, hint[hint.find('{').unwrap()..].as_bytes()).unwrap();
+            folder.write(file, &hint.as_bytes()[hint.find('{').unwrap()..]).unwrap();
             let (repo, init) = Repo::init(folder, &site.lab.work()).unwrap();
             assert_eq!(init, Init::Existed);
             assert_eq!(site.readable(&repo), site.everything());
