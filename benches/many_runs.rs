@@ -101,7 +101,7 @@ fn meta(run: u64, first: Timestamp) -> RunMeta {
         project: "shop".into(),
         message: format!("run {run} of the pipeline"),
         labels: labels.into(),
-        status: Some(if run % 11 == 0 { Status::Failed } else { Status::Passed }),
+        status: Some(if run.is_multiple_of(11) { Status::Failed } else { Status::Passed }),
         context: BTreeMap::new(),
     }
 }
@@ -237,7 +237,7 @@ fn main() {
         fs::create_dir_all(&work).unwrap();
         let start = Instant::now();
         let (repo, _) = Repo::init(Folder::new(&store), &work).unwrap();
-        let writer = repo.store().writer().unwrap();
+        let writer = repo.store().writer(repo.store().index().unwrap());
         let mut lane = writer.lane();
         (0..POOL).for_each(|number| put(&mut lane, number));
         lane.close().unwrap();

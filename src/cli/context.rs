@@ -24,6 +24,8 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// A fixed time instead of the system's, for tests (RFC 3339).
 const TEST_CLOCK: &str = "EART_TEST_CLOCK";
+/// What `--store` names, for every command; nothing where it is empty.
+const STORE: &str = "EART_DIR";
 
 /// The surroundings of one command.
 pub struct Context {
@@ -35,7 +37,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub(super) fn new(global: Global) -> Self {
+    pub(super) fn new(mut global: Global) -> Self {
+        let named = || std::env::var_os(STORE).filter(|dir| !dir.is_empty());
+        global.store = global.store.or_else(|| named().map(PathBuf::from));
         let fixed = std::env::var(TEST_CLOCK).ok().and_then(|time| time.parse().ok());
         Self {
             global,
@@ -101,7 +105,10 @@ impl Context {
         let repo = match &self.global.store {
             Some(_) => {
                 let (folder, work) = self.place(None)?;
-                Repo::open(folder, &work)?
+                Repo::open(folder, &work).map_err(|e| match e {
+                    Error::NoStore(path) => Error::NoStoreAt(path),
+                    other => other,
+                })?
             }
             None => Repo::discover(&self.cwd()?)?,
         };

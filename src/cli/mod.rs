@@ -39,8 +39,8 @@ pub struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The store folder itself, instead of the .eart found from here upwards
-    #[arg(long, global = true, value_name = "DIR", env = "EART_DIR", hide_env_values = true)]
+    /// The store folder itself, instead of the .eart found from here upwards [env: EART_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
     store: Option<PathBuf>,
     /// When to use colours: on a terminal, always or never
     #[arg(long, global = true, value_name = "WHEN")]
@@ -154,7 +154,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CliError> {
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
-    let matches = help::command().try_get_matches();
+    let matches = help::command().try_get_matches_from(values::counts(std::env::args_os()));
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(e) => {

@@ -23,6 +23,32 @@ pub(super) struct DraftArg {
     pub(super) draft: Option<String>,
 }
 
+/// How many of something.
+pub(super) fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "a whole number is expected, such as 10".into())
+}
+
+/// The words of the command line, with `-3` behind `log` and `find` for `-n3`, as git takes it.
+pub(super) fn counts(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut counted = false;
+    let mut over = false;
+    words.map(move |word| {
+        counted |= word == "log" || word == "find";
+        over |= word == "--";
+        match word.to_str().and_then(|text| text.strip_prefix('-')) {
+            Some(digits)
+                if counted
+                    && !over
+                    && !digits.is_empty()
+                    && digits.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                format!("-n{digits}").into()
+            }
+            _ => word,
+        }
+    })
+}
+
 /// The name of a new run.
 pub(super) fn run_name(text: &str) -> Result<String, String> {
     let name = parse_name(text).map_err(|e| e.to_string())?;

@@ -17,7 +17,7 @@ use crate::manifest::{
 };
 use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
-use crate::store::{Compression, Written};
+use crate::store::{Compression, Index, Written};
 use crate::work::classify::Detected;
 use crate::work::stat;
 use crate::work::walk::{Filter, Found, FoundKind, Root, walk};
@@ -65,9 +65,18 @@ impl Repo {
     /// When a named path does not exist, two sources claim one path, or the store cannot be
     /// written. The draft is then as it was.
     pub fn add(&self, options: &AddOptions<'_>, monitor: &dyn Monitor) -> Result<Added> {
-        let roots = roots(&options.paths, &options.cwd, &self.work, options.target.as_ref())?;
         let _share = self.share()?;
+        let (roots, gone) =
+            roots(&options.paths, &options.cwd, &self.work, options.target.as_ref())?;
+        let gone = self.vanished(gone, &options.draft, monitor)?;
+        if roots.is_empty() && gone.is_empty() {
+            return Err(Error::hinted(
+                "None of the named paths is there: nothing was staged",
+                "name files and folders that are there, relative to the current folder",
+            ));
+        }
         let filter = Filter::default()
+            .ignore_from(&self.work)
             .exclude(&self.work, &options.excludes)
             .map_err(|e| Error::user(format!("Could not use an exclude pattern: {e}")))?
             .skip(self.folder.root());
@@ -80,13 +89,14 @@ impl Repo {
             return Err(Error::Interrupted);
         }
         let mut known = Known::load(self, &options.draft)?;
-        let mut plan = Plan::new(found, &known, &roots, options, monitor)?;
-        let written = self.read(&mut plan, options, clock, monitor)?;
+        let index = self.store.index()?;
+        let mut plan = Plan::new(found, &known, &index, &roots, options, monitor)?;
+        let written = self.read(&mut plan, index, options, clock, monitor)?;
         let mut added = plan.added;
         added.new_bytes = written.stored;
         let (parts, lists) = plan.staged(options.declared, roots.len());
 
-        let _lock = self.lock_drafts()?;
+        let lock = self.lock_drafts()?;
         let mut draft = self.draft(&options.draft)?.unwrap_or_else(|| Draft::new(self.clock.now()));
         claim(&mut draft, &roots)?;
         for (root, staged) in roots.iter().zip(parts) {
@@ -96,19 +106,48 @@ impl Repo {
             added.removed += draft.entries().iter().filter(here).filter(gone).count() as u64;
             draft.replace_within(at, staged, lists.clone())?;
         }
+        added.removed += draft.remove(&gone) as u64;
         draft.new_bytes += written.stored;
         if let Some((_, entries, _)) = &known.last {
             draft.adopt_blocks(entries, std::mem::take(&mut known.blocks));
         }
         self.save_draft(&options.draft, &draft)?;
-        self.store.tidy()?;
+        drop(lock);
+        if written.chunks > 0 {
+            // The files are staged whatever becomes of this: the index is derived.
+            drop(self.store.tidy());
+        }
         Ok(added)
+    }
+
+    /// Of named paths that are not there, those that the draft has: they leave it. The others are
+    /// problems.
+    fn vanished(
+        &self,
+        gone: Vec<(PathBuf, Option<RelPath>)>,
+        draft: &str,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<RelPath>> {
+        let draft = if gone.is_empty() { None } else { self.draft(draft)? };
+        let mut leave = Vec::new();
+        for (path, at) in gone {
+            let staged = draft.iter().flat_map(|d| d.entries());
+            match at.filter(|at| staged.into_iter().any(|e| e.path.is_within(at))) {
+                Some(at) => leave.push(at),
+                None => monitor.problem(Problem {
+                    path: crate::path::quote(path.as_os_str().as_encoded_bytes()),
+                    what: "is not there; left out".into(),
+                }),
+            }
+        }
+        Ok(leave)
     }
 
     /// Reads what is not known into the store.
     fn read(
         &self,
         plan: &mut Plan,
+        index: Arc<Index>,
         options: &AddOptions<'_>,
         clock: i128,
         monitor: &dyn Monitor,
@@ -126,7 +165,7 @@ impl Repo {
             }
         };
         monitor.begin("Adding", Some(plan.jobs.iter().map(|j| j.stat.size).sum()));
-        let writer = self.store.writer()?;
+        let writer = self.store.writer(index);
         let taken = ingest(&plan.jobs, &writer, &policy, monitor)?;
         let written = writer.finish()?;
         monitor.end();
@@ -174,8 +213,25 @@ impl Known {
         Ok(Self { draft, last, blocks })
     }
 
-    /// The entry of a file that still has its fingerprint.
-    pub(super) fn find(&self, path: &RelPath, print: Fingerprint) -> Option<&Entry> {
+    /// The entry of a file that still has its fingerprint, and its chunks if it has several. A file
+    /// of which the store lost a chunk is not known: reading it again heals the store.
+    fn find(
+        &self,
+        path: &RelPath,
+        print: Fingerprint,
+        index: &Index,
+    ) -> Result<Option<(&Entry, Option<ChunkList>)>> {
+        let Some(entry) = self.entry(path, print) else { return Ok(None) };
+        let Node::File { size: 1.., id } = entry.node else { return Ok(Some((entry, None))) };
+        let list = self.chunks(id)?;
+        let whole = match &list {
+            Some(list) => list.iter().all(|c| index.contains(&c.id)),
+            None => index.contains(&id.into()),
+        };
+        Ok(whole.then_some((entry, list)))
+    }
+
+    fn entry(&self, path: &RelPath, print: Fingerprint) -> Option<&Entry> {
         let same = |found: Option<Fingerprint>| found == Some(print);
         if let Some((entry, found)) = self.draft.as_ref().and_then(|d| d.get(path))
             && same(found)
@@ -188,7 +244,7 @@ impl Known {
     }
 
     /// The chunks of a known file of two or more.
-    pub(super) fn chunks(&self, id: FileId) -> Result<Option<ChunkList>> {
+    fn chunks(&self, id: FileId) -> Result<Option<ChunkList>> {
         if let Some(list) = self.draft.as_ref().and_then(|d| d.chunks().get(&id)) {
             return Ok(Some(list.clone()));
         }
@@ -225,6 +281,7 @@ impl Plan {
     fn new(
         found: Vec<Found>,
         known: &Known,
+        index: &Index,
         roots: &[Root],
         options: &AddOptions<'_>,
         monitor: &dyn Monitor,
@@ -246,12 +303,12 @@ impl Plan {
                 monitor.problem(Problem::at(&f.path, what));
                 continue;
             }
-            plan.push(f, known, roots)?;
+            plan.push(f, known, index, roots)?;
         }
         Ok(plan)
     }
 
-    fn push(&mut self, f: Found, known: &Known, roots: &[Root]) -> Result<()> {
+    fn push(&mut self, f: Found, known: &Known, index: &Index, roots: &[Root]) -> Result<()> {
         let mut entry = Entry {
             path: f.path,
             node: Node::Dir,
@@ -265,16 +322,14 @@ impl Plan {
         match f.kind {
             FoundKind::Dir => {}
             FoundKind::Symlink(target) => entry.node = Node::Symlink { target },
-            FoundKind::File => match known.find(&entry.path, f.stat.digest()) {
-                Some(same) => {
+            FoundKind::File => match known.find(&entry.path, f.stat.digest(), index)? {
+                Some((same, list)) => {
                     print = Some(f.stat.digest());
                     entry.node = same.node.clone();
                     entry.detected = same.detected;
                     entry.content_type = same.content_type.clone();
-                    if let Node::File { id, .. } = entry.node
-                        && let Some(list) = known.chunks(id)?
-                    {
-                        self.lists.insert(id, list);
+                    if let (Node::File { id, .. }, Some(list)) = (&entry.node, list) {
+                        self.lists.insert(*id, list);
                     }
                     self.added.files += 1;
                     self.added.unchanged += 1;
@@ -312,7 +367,8 @@ impl Plan {
                 .detected
                 .content_type
                 .map(|name| names.entry(name).or_insert_with(|| name.into()).clone());
-            item.print = taken.steady.then(|| taken.stat.fingerprint(clock)).flatten();
+            item.print =
+                (taken.steady && !taken.broken).then(|| taken.stat.fingerprint(clock)).flatten();
             self.added.files += 1;
             self.added.bytes += taken.size;
             if let Some(list) = taken.chunks {

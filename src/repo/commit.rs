@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 
 use super::catalog::Record;
 use super::{Error, Repo, Result, draft, runs};
 use crate::id::{FileId, RunId};
-use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, RunMeta, Status, Summary, seal};
+use crate::manifest::{ChunkList, Draft, Entry, Fingerprint, Node, RunMeta, Status, Summary, seal};
 use crate::path::RelPath;
 
 /// What to commit, and what to say about it.
@@ -60,6 +61,7 @@ impl Repo {
         let _share = self.share()?;
         let _lock = self.lock_drafts()?;
         let mut parts = self.parts(options)?;
+        let options = inherit(options, &parts);
         // What was remembered of the files holds where the run is the draft, as it is.
         let as_it_is = parts.len() == 1 && !options.prefix;
         let draft = match parts.len() {
@@ -73,7 +75,8 @@ impl Repo {
                 "stage files with `eart add PATH`, or commit an empty run with --allow-empty",
             ));
         }
-        let meta = self.meta(options, draft.started)?;
+        self.must_have_chunks(&draft)?;
+        let meta = self.meta(&options, draft.started)?;
         let sealed = seal(&meta, draft.contents())?;
         self.folder.write(runs::file(sealed.id), &sealed.bytes)?;
         let record = Record { id: sealed.id, meta: meta.clone(), summary: sealed.summary.clone() };
@@ -92,6 +95,25 @@ impl Repo {
         Ok(Committed { id: sealed.id, meta, summary: sealed.summary })
     }
 
+    /// A run must not name what the store has lost since it was staged.
+    fn must_have_chunks(&self, draft: &Draft) -> Result<()> {
+        let index = self.store.index()?;
+        let lost = |entry: &&Entry| match entry.node {
+            Node::File { size: 1.., id } => match draft.chunks().get(&id) {
+                Some(list) => !list.iter().all(|c| index.contains(&c.id)),
+                None => !index.contains(&id.into()),
+            },
+            _ => false,
+        };
+        match draft.entries().par_iter().find_first(lost) {
+            None => Ok(()),
+            Some(entry) => Err(Error::hinted(
+                format!("The store has lost what was staged as {}", entry.path),
+                "stage it again with `eart add`; `eart fsck` says what else is lost",
+            )),
+        }
+    }
+
     /// The drafts and runs that were named, each once.
     fn parts(&self, options: &CommitOptions) -> Result<Vec<Part>> {
         let mut parts: Vec<Part> = Vec::new();
@@ -101,7 +123,7 @@ impl Repo {
                 continue;
             }
             match self.draft(name)? {
-                Some(draft) => parts.push(Part { name: name.clone(), draft }),
+                Some(draft) => parts.push(Part { name: name.clone(), draft, run: None }),
                 // A shard that is missing must not go unnoticed.
                 None if !alone && !options.allow_empty => {
                     return Err(Error::hinted(
@@ -113,13 +135,17 @@ impl Repo {
             }
         }
         for (place, id) in options.from.iter().enumerate() {
-            if options.from.iter().take(place).all(|before| before != id) {
-                let mut part = self.part_of(*id)?;
-                if parts.iter().any(|other| other.name == part.name) {
-                    part.name = format!("{}-{}", part.name, id.short());
-                }
-                parts.push(part);
+            if options.from.iter().take(place).any(|before| before == id) {
+                return Err(Error::hinted(
+                    format!("The run {} is named twice", id.short()),
+                    "a name means its newest run; name the shards by their ids, see `eart log`",
+                ));
             }
+            let mut part = self.part_of(*id)?;
+            if parts.iter().any(|other| other.name == part.name) {
+                part.name = format!("{}-{}", part.name, id.short());
+            }
+            parts.push(part);
         }
         Ok(parts)
     }
@@ -165,7 +191,8 @@ impl Repo {
         let lists = manifest.chunk_lists().collect::<std::result::Result<BTreeMap<_, _>, _>>()?;
         let staged = entries.into_iter().map(|e| (e, None)).collect();
         draft.replace_within(None, staged, lists)?;
-        Ok(Part { name: manifest.meta().name.clone(), draft })
+        let meta = manifest.meta().clone();
+        Ok(Part { name: meta.name.clone(), draft, run: Some(meta) })
     }
 }
 
@@ -173,6 +200,34 @@ impl Repo {
 struct Part {
     name: String,
     draft: Draft,
+    /// What a run was committed with.
+    run: Option<RunMeta>,
+}
+
+/// What joined runs hand down where nothing else is said: the labels that all of them have alike,
+/// and the worst of their statuses.
+fn inherit(options: &CommitOptions, parts: &[Part]) -> CommitOptions {
+    let mut options = options.clone();
+    let runs: Vec<&RunMeta> = parts.iter().filter_map(|p| p.run.as_ref()).collect();
+    if runs.len() < parts.len() {
+        return options;
+    }
+    if let Some((first, others)) = runs.split_first() {
+        for (name, value) in &first.labels {
+            if others.iter().all(|r| r.labels.get(name) == Some(value)) {
+                options.labels.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    let rank = |s: &Status| match s {
+        Status::Passed => 0,
+        Status::Unknown => 1,
+        Status::Failed => 2,
+        Status::Error => 3,
+    };
+    options.status =
+        options.status.or_else(|| runs.iter().filter_map(|r| r.status).max_by_key(rank));
+    options
 }
 
 /// Joins parts. The same content at one path is one entry; different content is an error, unless

@@ -1,5 +1,7 @@
 //! `diff`: what changed from one run to another, and how their texts did.
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 
 use super::{Error, Repo, Result, Selection};
@@ -54,14 +56,20 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// When a manifest cannot be read, or something was selected and neither run has it.
+    /// When a manifest cannot be read, or neither run has something that was named.
     pub fn diff(&self, old: RunId, new: RunId, paths: &Selection) -> Result<Comparison> {
         let manifests = (self.manifest(old)?, self.manifest(new)?);
-        let seen = std::cell::Cell::new(paths.is_everything());
+        let seen = RefCell::new(vec![false; paths.names().count()]);
         let selected = |entry: &crate::manifest::Result<Entry>| match entry {
             Ok(entry) => {
-                let here = paths.matches(&entry.path);
-                seen.set(seen.get() || here);
+                let mut here = paths.is_everything();
+                let mut seen = seen.borrow_mut();
+                for place in paths.meant_by(&entry.path) {
+                    here = true;
+                    if let Some(seen) = seen.get_mut(place) {
+                        *seen = true;
+                    }
+                }
                 here
             }
             Err(_) => true,
@@ -88,10 +96,13 @@ impl Repo {
                 changes.push(change);
             }
         }
-        if !seen.get() {
+        let seen = seen.into_inner();
+        let missing: Vec<_> =
+            paths.names().zip(seen).filter(|(_, seen)| !seen).map(|(name, _)| name).collect();
+        if !missing.is_empty() {
             let (old, new) = (old.short(), new.short());
             return Err(Error::hinted(
-                format!("Neither {old} nor {new} has what was named"),
+                format!("Neither {old} nor {new} has {}", missing.join(" or ")),
                 format!("`eart ls -r {new}` lists what a run has"),
             ));
         }

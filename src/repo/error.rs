@@ -14,6 +14,9 @@ pub enum Error {
     /// There is no store here.
     #[error("No eart store in {} or above it", .0.display())]
     NoStore(PathBuf),
+    /// There is no store in the folder that was named.
+    #[error("No eart store in {}", .0.display())]
+    NoStoreAt(PathBuf),
     /// A store would be made on top of something else.
     #[error("{} is not empty and not an eart store", .0.display())]
     NotEmpty(PathBuf),
@@ -129,6 +132,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoStore(_) => Some("make one with `eart init`, or name one with --store".into()),
+            Self::NoStoreAt(path) => {
+                Some(format!("make one there with `eart --store {} init`", path.display()))
+            }
             Self::NotEmpty(_) => Some("choose another folder for the store".into()),
             Self::Newer { .. } => Some("use a newer eart; nothing was changed".into()),
             Self::BadFormat { .. } => Some("restore the file from a copy of the store".into()),

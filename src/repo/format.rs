@@ -58,6 +58,20 @@ impl Format {
     }
 }
 
+/// The error for a folder that has runs or packs and not this file.
+pub(super) fn missing(folder: &Folder) -> Error {
+    let (chunker, path) = (Params::V1.name(), folder.path(FILE));
+    Error::hinted(
+        format!("{} is an eart store without its {FILE}", folder.root().display()),
+        format!(
+            "put {} back from a copy, or write this to it if an eart of format {VERSION} made the \
+             store: {{\"format\": {VERSION}, \"chunker\": \"{chunker}\", \"created\": \
+             \"1970-01-01T00:00:00Z\"}}",
+            path.display()
+        ),
+    )
+}
+
 fn bad(folder: &Folder, reason: String) -> Error {
     Error::BadFormat { path: folder.path(FILE), reason }
 }

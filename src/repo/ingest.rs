@@ -50,6 +50,8 @@ pub(super) struct Taken {
     pub(super) stat: Stat,
     /// Whether the file held still while it was read.
     pub(super) steady: bool,
+    /// Whether it is an archive that is broken: it is read, and named, each time.
+    pub(super) broken: bool,
     /// Only for files of two or more chunks.
     pub(super) chunks: Option<ChunkList>,
     pub(super) detected: Detected,
@@ -191,9 +193,10 @@ impl<'a> Worker<'a> {
         };
         let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
+        let broken = broken.or_else(|| gzip.and_then(GzipCheck::finish));
         Ok(Reading {
-            broken: broken.or_else(|| gzip.and_then(GzipCheck::finish)),
             taken: Taken {
+                broken: broken.is_some(),
                 id,
                 size: length,
                 stat: after,
@@ -201,6 +204,7 @@ impl<'a> Worker<'a> {
                 chunks: pieces.list(),
                 detected,
             },
+            broken,
         })
     }
 
@@ -267,7 +271,14 @@ impl Archive {
             let found = zip::inspect(file, size);
             return Self { boundaries: found.boundaries, broken: found.broken, gzip: None };
         }
-        Self { boundaries: Vec::new(), broken: None, gzip: GzipCheck::for_path(path) }
+        let (name, ending) = (path.file_name(), b".zip");
+        let at = name.len().saturating_sub(ending.len());
+        let named = name[at..].eq_ignore_ascii_case(ending);
+        let broken = named.then(|| match size {
+            0 => "it is empty".to_owned(),
+            _ => "it does not begin like a zip archive".to_owned(),
+        });
+        Self { boundaries: Vec::new(), broken, gzip: GzipCheck::for_path(path) }
     }
 
     fn is_cut(&self) -> bool {

@@ -106,7 +106,8 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made, holds something else, or a store of a newer format.
+    /// When the folder cannot be made, holds something else, a store of a newer format, or one whose
+    /// `format.json` is gone.
     pub fn init(folder: Folder, work: &Path) -> Result<(Self, Init)> {
         if folder.path(format::FILE).exists() {
             return Ok((Self::open(folder, work)?, Init::Existed));
@@ -114,6 +115,11 @@ impl Repo {
         let foreign = |name: &String| !OURS.contains(&name.as_str());
         if folder.list("")?.iter().any(foreign) {
             return Err(Error::NotEmpty(folder.root().to_owned()));
+        }
+        for dir in [crate::store::PACKS, runs::RUNS] {
+            if !folder.list(dir)?.is_empty() {
+                return Err(format::missing(&folder));
+            }
         }
         folder.create_dir("")?;
         let store = Store::new(folder.clone());

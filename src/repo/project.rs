@@ -5,8 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// The name of the git remote's repository, else of the folder, else `unnamed`.
 pub(super) fn detect(work: &Path) -> String {
+    find(work).0
+}
+
+impl super::Repo {
+    /// The project where none is configured, and where it was found.
+    pub fn project(&self) -> (String, &'static str) {
+        find(&self.work)
+    }
+}
+
+fn find(work: &Path) -> (String, &'static str) {
     let from_git = work.ancestors().find_map(git_config).and_then(|text| remote_url(&text));
-    let name = from_git.as_deref().and_then(repository_name).or_else(|| {
+    let from_git = from_git.as_deref().and_then(repository_name);
+    let source = if from_git.is_some() { "git remote" } else { "folder's name" };
+    let name = from_git.or_else(|| {
         let folder = fs::canonicalize(work).ok()?;
         Some(folder.file_name()?.to_string_lossy().into_owned())
     });
@@ -17,7 +30,7 @@ pub(super) fn detect(work: &Path) -> String {
         .take(128)
         .collect();
     let name = name.trim_start_matches(['-', '.']).to_owned();
-    if name.is_empty() { "unnamed".into() } else { name }
+    (if name.is_empty() { "unnamed".into() } else { name }, source)
 }
 
 /// The configuration of the git repository whose top is `folder`; worktrees share their main's.

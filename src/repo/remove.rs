@@ -59,7 +59,7 @@ impl Repo {
     ///
     /// When the log or the runs cannot be written.
     pub(super) fn remove_runs(&self, removals: &[(RunId, String)], verb: &str) -> Result<Removed> {
-        self.remove(removals, verb, Guard::Keep, &self.catalog()?)
+        Ok(self.remove(removals, verb, Guard::Keep, self.catalog()?)?.0)
     }
 
     /// `rm`: removes the runs that revisions name, and returns them with their names. A run whose
@@ -86,20 +86,25 @@ impl Repo {
             removals.push((id, reason.to_owned()));
         }
         let guard = if forced { Guard::Force } else { Guard::Refuse };
-        let removed = self.remove(&removals, "rm", guard, &catalog)?.runs;
-        let name = |id: &RunId| catalog.get(id).map(|run| run.meta.name.clone());
-        Ok(removed.iter().map(|id| (*id, name(id))).collect())
+        let (removed, mut names) = self.remove(&removals, "rm", guard, catalog)?;
+        Ok(removed.runs.iter().map(|id| (*id, names.remove(id))).collect())
     }
 
+    /// Removes runs; also returns the names that they had.
     fn remove(
         &self,
         removals: &[(RunId, String)],
         verb: &str,
         guard: Guard,
-        catalog: &Catalog,
-    ) -> Result<Removed> {
-        let names: HashMap<RunId, &str> =
-            catalog.records().map(|r| (r.id, r.meta.name.as_str())).collect();
+        catalog: Catalog,
+    ) -> Result<(Removed, HashMap<RunId, String>)> {
+        let going: HashSet<RunId> = removals.iter().map(|(id, _)| *id).collect();
+        let rows = catalog.rows().iter().filter(|row| going.contains(&row.id));
+        let names: HashMap<RunId, String> =
+            rows.filter_map(|row| Some((row.id, row.record()?.meta.name.clone()))).collect();
+        let before = catalog.len();
+        // Open segments would hold their space, and on a full disk they must give it.
+        drop(catalog);
         // Who tags or pins a run looks for it under the same lock.
         let lock = self.lock_refs()?;
         let refs = self.refs()?;
@@ -130,7 +135,7 @@ impl Repo {
             }
             names_gone.extend(tags.iter().map(|tag| refs::tag_file(tag)));
             names_gone.extend(pinned.then(|| refs::pin_file(*id)));
-            let name = names.get(id).copied();
+            let name = names.get(id).map(String::as_str);
             let line =
                 Line { time: self.clock.now(), verb, run: *id, name, reason, user: &user, pid };
             serde_json::to_writer(&mut log, &line)
@@ -142,7 +147,7 @@ impl Repo {
             return Err(refusal(&refused));
         }
         if outcome.runs.is_empty() {
-            return Ok(outcome);
+            return Ok((outcome, names));
         }
         self.append_audit(&log)?;
         for file in &names_gone {
@@ -158,11 +163,11 @@ impl Repo {
         }
         self.folder.sync_dir(runs::RUNS)?;
         drop(lock);
-        if outcome.runs.len() * 4 > catalog.len() {
+        if outcome.runs.len() * 4 > before {
             // The runs are gone; a catalog that still has them is only slower to read.
             drop(self.catalog_rebuild());
         }
-        Ok(outcome)
+        Ok((outcome, names))
     }
 
     /// Writes lines to the log. On a full disk the catalog makes room for them: it is made anew from

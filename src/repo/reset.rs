@@ -1,14 +1,14 @@
 //! `reset`: takes entries out of a draft again. The user's files are not touched.
 
 use super::{Error, Repo, Result, Selection};
-use crate::manifest::Draft;
+use crate::manifest::{Draft, Node};
 
 /// What a reset did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Reset {
-    /// Entries that were taken out of the draft.
+    /// Files and links that were taken out of the draft.
     pub removed: u64,
-    /// Entries that are still staged.
+    /// Files and links that are still staged.
     pub staged: u64,
 }
 
@@ -32,13 +32,15 @@ impl Repo {
                 "`eart status` shows what is staged; paths are those of the run",
             ));
         }
-        let removed = draft.remove(&meant) as u64;
-        let staged = draft.entries().len() as u64;
-        match (removed, staged) {
+        let files =
+            |draft: &Draft| draft.entries().iter().filter(|e| e.node != Node::Dir).count() as u64;
+        let before = files(&draft);
+        match (draft.remove(&meant), draft.entries().len()) {
             (0, _) => {}
             (_, 0) => self.remove_draft(name)?,
             _ => self.save_draft(name, &draft)?,
         }
-        Ok(Reset { removed, staged })
+        let staged = files(&draft);
+        Ok(Reset { removed: before.saturating_sub(staged), staged })
     }
 }

@@ -1,7 +1,8 @@
 //! Revisions: from what a user types to a run.
 //!
 //! `latest`, tag, run name (its newest), id, or unique id prefix, in this order; then `~N` for the
-//! N-th run before it, and `@label=value,...` to look only at runs with these labels.
+//! N-th run before it - of the same name where the revision is a name -, and `@label=value,...` to
+//! look only at runs with these labels.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -148,9 +149,14 @@ fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result
             have.is_some_and(|have| have == value)
         })
     };
-    let matching: Vec<&Row> = catalog.rows().iter().filter(wanted).collect();
+    let mut matching: Vec<&Row> = catalog.rows().iter().filter(wanted).collect();
     let start = match base(spec.base, &matching, catalog, refs)? {
-        Some(start) => start,
+        Some(Base::Run(start)) => start,
+        Some(Base::Newest(start)) if spec.back.saturating_add(more) == 0 => start,
+        Some(Base::Newest(_)) => {
+            matching.retain(|row| is_named(row, spec.base));
+            0
+        }
         None if catalog.is_empty() => {
             return Err(Error::hinted(
                 format!("No run {text:?}: the store has no runs yet"),
@@ -161,7 +167,7 @@ fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result
     };
     let place = start.saturating_add(spec.back).saturating_add(more);
     matching.get(place).and_then(|row| row.record()).ok_or_else(|| {
-        let before = match matching.len() - 1 - start {
+        let before = match matching.len().saturating_sub(start).saturating_sub(1) {
             0 => "none lies".to_owned(),
             1 => "only 1 lies".to_owned(),
             n => format!("only {n} lie"),
@@ -173,6 +179,16 @@ fn nth<'a>(text: &str, more: usize, catalog: &'a Catalog, refs: &Refs) -> Result
 }
 
 fn no_run(text: &str, spec: &Spec<'_>) -> Error {
+    if is_hex(spec.base) && spec.base.len() < MIN_PREFIX {
+        let message = format!("No run {text:?}: an id is named by at least {MIN_PREFIX} digits");
+        return Error::hinted(message, "`eart log` lists the runs");
+    }
+    if let Some((run, path)) = text.split_once(':') {
+        let hint = format!(
+            "for a path in a run write `eart checkout {run} {path}` or `eart cat {run}:{path}`"
+        );
+        return Error::hinted(format!("No run {text:?}"), hint);
+    }
     let hint = if spec.labels.is_empty() {
         "`eart log` lists the runs, `eart tag` the tags"
     } else {
@@ -181,10 +197,25 @@ fn no_run(text: &str, spec: &Spec<'_>) -> Error {
     Error::hinted(format!("No run {text:?}"), hint)
 }
 
-/// The place of a base name among the runs that match the labels.
-fn base(name: &str, matching: &[&Row], catalog: &Catalog, refs: &Refs) -> Result<Option<usize>> {
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn is_named(row: &Row, name: &str) -> bool {
+    row.record().is_some_and(|run| run.meta.name == name)
+}
+
+/// The place of the run that a base name means, among the runs that match the labels.
+enum Base {
+    /// This run.
+    Run(usize),
+    /// The newest of the runs that have the name.
+    Newest(usize),
+}
+
+fn base(name: &str, matching: &[&Row], catalog: &Catalog, refs: &Refs) -> Result<Option<Base>> {
     if name == LATEST {
-        return Ok((!matching.is_empty()).then_some(0));
+        return Ok((!matching.is_empty()).then_some(Base::Run(0)));
     }
     if let Some(id) = refs.tags.get(name) {
         if catalog.get(id).is_none() {
@@ -193,17 +224,16 @@ fn base(name: &str, matching: &[&Row], catalog: &Catalog, refs: &Refs) -> Result
                 format!("remove it with `eart tag -d {name}`, or set it again"),
             ));
         }
-        return Ok(matching.iter().position(|row| row.id == *id));
+        return Ok(matching.iter().position(|row| row.id == *id).map(Base::Run));
     }
     if let Some(reason) = refs.damaged.get(name) {
         return Err(super::refs::damaged_tag(name, reason));
     }
-    let named = |row: &&Row| row.record().is_some_and(|run| run.meta.name == name);
-    if let Some(place) = matching.iter().position(named) {
-        return Ok(Some(place));
+    if let Some(place) = matching.iter().position(|row| is_named(row, name)) {
+        return Ok(Some(Base::Newest(place)));
     }
     let prefix = name.to_ascii_lowercase();
-    if prefix.len() < MIN_PREFIX || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if prefix.len() < MIN_PREFIX || !is_hex(&prefix) {
         return Ok(None);
     }
     let begins = |row: &Row| row.id.to_hex().starts_with(&prefix);
@@ -221,7 +251,7 @@ fn base(name: &str, matching: &[&Row], catalog: &Catalog, refs: &Refs) -> Result
         }
         return Err(Error::hinted(message, "give more digits"));
     }
-    Ok(matching.iter().position(|row| begins(row)))
+    Ok(matching.iter().position(|row| begins(row)).map(Base::Run))
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! From the paths a user typed to what is walked and where it goes in the run.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Error, Result};
 use crate::path::{RelPath, quote};
 use crate::work::walk::Root;
+
+/// A path that is not there: as it was typed, and where it would go in the run.
+pub(super) type Missing = (PathBuf, Option<RelPath>);
 
 /// Finds where each of `paths` lies and where it goes: below the working folder to its own path,
 /// outside of it to its base name, or to `target`.
@@ -19,15 +23,16 @@ pub(super) fn roots(
     cwd: &Path,
     work: &Path,
     target: Option<&RelPath>,
-) -> Result<Vec<Root>> {
+) -> Result<(Vec<Root>, Vec<Missing>)> {
     if target.is_some() && paths.len() != 1 {
         let message = "--as names one place, so it goes with exactly one path";
         return Err(Error::usage(message, None));
     }
     let work = real(work)?;
     let mut roots: Vec<Root> = Vec::with_capacity(paths.len());
+    let mut missing = Vec::new();
     for path in paths {
-        let source = locate(&cwd.join(path))?;
+        let (source, there) = locate(&cwd.join(path))?;
         let at = match (target, source.strip_prefix(&work)) {
             (Some(target), _) => Some(target.clone()),
             (None, Ok(inside)) if inside.as_os_str().is_empty() => None,
@@ -40,17 +45,30 @@ pub(super) fn roots(
                 }
             },
         };
+        if !there {
+            missing.push((path.clone(), at));
+            continue;
+        }
         let root = Root { source, at };
         for other in &roots {
             agree(&root, other)?;
         }
         roots.push(root);
     }
-    // A path below another that is taken anyway is walked once.
-    let all = roots.clone();
-    roots.retain(|r| !all.iter().any(|o| o != r && below(&r.at, &o.at).is_some()));
+    // A path below another that is taken anyway is walked once; outer ones come first.
+    roots.sort_by(|a, b| a.at.cmp(&b.at));
     roots.dedup();
-    Ok(roots)
+    let all = roots.clone();
+    let covered = |r: &Root, o: &Root| {
+        below(&r.at, &o.at).is_some_and(|rest| o != r && !rest.split(|b| *b == b'/').any(is_hidden))
+    };
+    roots.retain(|r| !all.iter().any(|o| covered(r, o)));
+    Ok((roots, missing))
+}
+
+/// Whether a walk passes this name over, so that it must be named to be taken.
+fn is_hidden(name: &[u8]) -> bool {
+    matches!(name, b".git" | b".eart")
 }
 
 /// Fails when two roots mean two files for one path of the run.
@@ -94,16 +112,24 @@ fn real(path: &Path) -> Result<PathBuf> {
 }
 
 /// The absolute path without links, but for the last component: a link that is named is taken as a
-/// link.
-fn locate(path: &Path) -> Result<PathBuf> {
+/// link. And whether something is there.
+fn locate(path: &Path) -> Result<(PathBuf, bool)> {
+    let failed = |source| Error::Source { path: path.to_owned(), source };
     match (path.components().next_back(), path.parent()) {
         (Some(Component::Normal(name)), Some(parent)) => {
-            let found = real(parent)?.join(name);
-            fs::symlink_metadata(&found)
-                .map_err(|source| Error::Source { path: path.to_owned(), source })?;
-            Ok(found)
+            let parent = match fs::canonicalize(parent) {
+                Ok(parent) => parent,
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok((path.to_owned(), false)),
+                Err(e) => return Err(failed(e)),
+            };
+            let found = parent.join(name);
+            match fs::symlink_metadata(&found) {
+                Ok(_) => Ok((found, true)),
+                Err(e) if e.kind() == ErrorKind::NotFound => Ok((found, false)),
+                Err(e) => Err(failed(e)),
+            }
         }
-        _ => real(path),
+        _ => Ok((real(path)?, true)),
     }
 }
 

@@ -115,11 +115,22 @@ impl Selection {
 
     /// Whether a path is meant.
     pub fn matches(&self, path: &RelPath) -> bool {
-        self.wanted.is_empty()
-            || self.wanted.iter().any(|wanted| {
-                wanted.path.as_ref().is_some_and(|p| path.is_within(p))
-                    || wanted.glob.as_ref().is_some_and(|g| g.matches_within(path.as_bytes()))
-            })
+        self.wanted.is_empty() || self.meant_by(path).next().is_some()
+    }
+
+    /// The places, in what was named, of what means a path.
+    pub(super) fn meant_by<'a>(&'a self, path: &'a RelPath) -> impl Iterator<Item = usize> + 'a {
+        let means = |wanted: &Wanted| {
+            wanted.path.as_ref().is_some_and(|p| path.is_within(p))
+                || wanted.glob.as_ref().is_some_and(|g| g.matches_within(path.as_bytes()))
+        };
+        let each = self.wanted.iter().enumerate();
+        each.filter(move |(_, wanted)| means(wanted)).map(|(place, _)| place)
+    }
+
+    /// What was named, as it was written; quoted where it is not plain.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().map(|wanted| wanted.text.as_str())
     }
 
     /// The entries of a run that are meant, in path order.

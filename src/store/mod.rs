@@ -108,13 +108,9 @@ impl Store {
         Index::of_footers(&self.folder).map(Arc::new)
     }
 
-    /// Starts adding chunks.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::index`].
-    pub fn writer(&self) -> Result<Writer> {
-        Ok(Writer::new(self.folder.clone(), self.index()?))
+    /// Starts adding chunks that `index` does not have.
+    pub fn writer(&self, index: Arc<Index>) -> Writer {
+        Writer::new(self.folder.clone(), index)
     }
 
     /// Starts writing packs that stand for themselves, whatever the store has already; for gc and

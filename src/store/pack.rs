@@ -163,6 +163,9 @@ impl Footer {
             if raw as usize > MAX_RAW || stored as usize > MAX_RAW {
                 return Err("a frame is too large");
             }
+            if raw == 0 || stored == 0 {
+                return Err("a frame is empty");
+            }
             let start = u32::try_from(offset).map_err(|_| "it is too large")?;
             frames.push(FrameRow { offset: start, stored, raw, codec });
             offset += u64::from(stored);
@@ -174,6 +177,9 @@ impl Footer {
         for row in chunk_table.chunks_exact(CHUNK_ROW) {
             let chunk = chunk_row(row).ok_or("its footer is damaged")?;
             let frame = frames.get(chunk.frame as usize).ok_or("a chunk names no frame")?;
+            if chunk.len == 0 {
+                return Err("a chunk is empty");
+            }
             if u64::from(chunk.offset) + u64::from(chunk.len) > u64::from(frame.raw) {
                 return Err("a chunk reaches beyond its frame");
             }

@@ -41,8 +41,8 @@ struct Shared {
 }
 
 struct Decoded {
-    pack: PackId,
-    offset: u32,
+    /// Which frame it is; `None` while it is not whole.
+    frame: Option<(PackId, FrameRow)>,
     bytes: Vec<u8>,
 }
 
@@ -174,7 +174,7 @@ impl Reader {
 
     /// The slot that holds a decoded frame, after decoding it if need be.
     fn frame(&mut self, pack: PackId, row: &FrameRow) -> Result<usize> {
-        let held = |f: &Decoded| f.pack == pack && f.offset == row.offset;
+        let held = |f: &Decoded| f.frame == Some((pack, *row));
         if let Some(slot) = self.frames.iter().position(held) {
             return Ok(slot);
         }
@@ -187,8 +187,7 @@ impl Reader {
         let decoded = self.decoder.decode(row.codec, &self.stored, row.raw as usize, &mut bytes);
         let slot = self.next;
         // What is half decoded must not be taken for the frame.
-        let offset = if decoded.is_ok() { row.offset } else { 0 };
-        let frame = Decoded { pack, offset, bytes };
+        let frame = Decoded { frame: decoded.is_ok().then_some((pack, *row)), bytes };
         if slot < self.frames.len() {
             self.frames[slot] = frame;
         } else {

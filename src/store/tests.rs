@@ -18,7 +18,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 fn put(store: &Store, chunks: &[Vec<u8>]) -> Written {
-    let writer = store.writer().unwrap();
+    let writer = store.writer(store.index().unwrap());
     let mut lane = writer.lane();
     for chunk in chunks {
         lane.put(ChunkId::of(chunk), chunk, Compression::Likely(3)).unwrap();
@@ -60,7 +60,7 @@ fn lanes_of_many_threads_store_a_chunk_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let chunks = mixed();
-    let writer = store.writer().unwrap();
+    let writer = store.writer(store.index().unwrap());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -145,5 +145,41 @@ fn a_chunk_stored_twice_survives_the_loss_of_one_copy() {
         let found = store.reader().unwrap().check(pack, &footer).unwrap();
         assert_eq!(found, [ChunkId::of(&chunk)], "{pack} {first}");
         fs::write(&path, good).unwrap();
+    }
+}
+
+#[test]
+fn a_frame_that_is_copied_whole_may_repeat_a_chunk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let (a, b, shared) = (noise(1, 900), noise(2, 900), noise(3, 100));
+    for own in [&a, &b] {
+        let writer = store.rewriter();
+        let mut lane = writer.lane();
+        for chunk in [own, &shared] {
+            lane.put(ChunkId::of(chunk), chunk, Compression::None).unwrap();
+        }
+        lane.close().unwrap();
+        writer.finish().unwrap();
+    }
+    let old = store.index().unwrap().packs().to_vec();
+    let writer = store.rewriter();
+    let mut lane = writer.lane();
+    let mut reader = store.reader().unwrap();
+    for &pack in &old {
+        let footer = store.footer(pack).unwrap().unwrap();
+        let mut rows = footer.chunks.clone();
+        rows.sort_unstable_by_key(|r| r.offset);
+        let bytes = reader.stored(pack, &footer.frames[0]).unwrap();
+        lane.copy(&footer.frames[0], bytes, &rows).unwrap();
+    }
+    lane.close().unwrap();
+    writer.finish().unwrap();
+    for pack in old {
+        fs::remove_file(store.folder().path(pack_name(pack))).unwrap();
+    }
+    assert_eq!(store.index().unwrap().damaged(), []);
+    for chunk in [&a, &b, &shared] {
+        assert_eq!(store.reader().unwrap().chunk(&ChunkId::of(chunk)).unwrap(), chunk);
     }
 }

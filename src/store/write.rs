@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +55,7 @@ type Claims = HashSet<ChunkId, IdHash>;
 /// Adds chunks to a store.
 pub struct Writer {
     shared: Arc<Shared>,
-    keeper: Option<JoinHandle<u64>>,
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// What a writer stored.
@@ -90,7 +91,9 @@ impl Writer {
         let failed = Arc::new(Mutex::new(None));
         let report = failed.clone();
         let keeper = std::thread::spawn(move || {
-            keep(jobs).map_err(|e| *lock(&report) = Some(e)).unwrap_or_default()
+            if let Err(e) = keep(jobs) {
+                *lock(&report) = Some(e);
+            }
         });
         let shared = Shared {
             folder,
@@ -127,16 +130,15 @@ impl Writer {
             self.shared.close(open)?;
         }
         drop(lock(&self.shared.keeper).take());
-        let packs = match self.keeper.take() {
-            Some(keeper) => keeper.join().map_err(|_| Error::Lost)?,
-            None => 0,
-        };
+        if let Some(keeper) = self.keeper.take() {
+            keeper.join().map_err(|_| Error::Lost)?;
+        }
         if let Some(error) = lock(&self.shared.failed).take() {
             return Err(error);
         }
-        if packs > 0 {
-            self.shared.folder.sync_dir(PACKS)?;
-        }
+        // Even if none is ours: chunks that were found in another's new pack may be named by what
+        // the caller writes next, and its name must be on disk before.
+        self.shared.folder.sync_dir(PACKS)?;
         Ok(Written {
             chunks: self.shared.chunks.load(Relaxed),
             raw: self.shared.raw.load(Relaxed),
@@ -237,9 +239,9 @@ impl Shared {
         self.raw.fetch_add(u64::from(frame.raw_len), Relaxed);
         if open.len - open.synced >= SYNC_EVERY {
             open.synced = open.len;
-            let file = open.temp.file().try_clone();
-            let file = file.map_err(|e| disk::Error::new("sync", self.folder.root(), e))?;
-            self.send(Job::Flush(file))?;
+            let path = self.folder.path(PACKS);
+            let file = open.temp.file().try_clone().map_err(disk::Error::on("sync", &path))?;
+            self.send(Job::Flush(file, path))?;
         }
         if open.len >= PACK_TARGET
             && let Some(open) = pack.take()
@@ -251,7 +253,9 @@ impl Shared {
     }
 
     fn close(&self, mut open: Open) -> Result<()> {
+        // A frame that was copied whole may repeat a chunk; the footer names each once.
         open.footer.chunks.sort_unstable();
+        open.footer.chunks.dedup_by_key(|chunk| chunk.id);
         let tail = open.footer.encode(open.id);
         open.temp.append(&tail)?;
         self.stored.fetch_add(open.len + tail.len() as u64, Relaxed);
@@ -303,24 +307,20 @@ impl Open {
 }
 
 enum Job {
-    /// Start writing out what the file has so far.
-    Flush(File),
+    /// Write out what the file has so far, so that less is left to wait for.
+    Flush(File, PathBuf),
     /// Sync the pack and give it its name.
     Keep(Temp, PackId),
 }
 
-/// Syncs packs as they come; returns how many it named.
-fn keep(jobs: std::sync::mpsc::Receiver<Job>) -> Result<u64> {
-    let mut packs = 0;
+/// Syncs packs as they come and gives them their names.
+fn keep(jobs: std::sync::mpsc::Receiver<Job>) -> Result<()> {
     for job in jobs {
         match job {
-            // Only a head start: the pack's own sync reports what goes wrong.
-            Job::Flush(file) => drop(file.sync_data()),
-            Job::Keep(temp, id) => {
-                temp.place(pack_name(id))?;
-                packs += 1;
-            }
+            // The system tells of a failed write once: what is not said here is never said.
+            Job::Flush(file, path) => file.sync_data().map_err(disk::Error::on("sync", &path))?,
+            Job::Keep(temp, id) => temp.place(pack_name(id))?,
         }
     }
-    Ok(packs)
+    Ok(())
 }

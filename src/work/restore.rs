@@ -58,10 +58,7 @@ impl Target {
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Arc::new(openat(CWD, path, flags, Mode::empty())?);
-        // There is no way to ask for the mask but to set it.
-        let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
-        rustix::process::umask(umask);
-        Ok(Self { root, umask: umask.as_raw_mode(), dir: None })
+        Ok(Self { root, umask: umask(), dir: None })
     }
 
     /// The same target for another thread.
@@ -176,7 +173,9 @@ impl Target {
     /// The system's answer.
     pub fn finish_dir(&mut self, path: &RelPath, mode: u32, mtime: Mtime) -> io::Result<()> {
         let dir = open_below(&self.root, path.as_bytes())?;
-        fchmod(&dir, Mode::from_raw_mode(mode))?;
+        // A folder that was there keeps its sticky and set-id bits, which runs do not record.
+        let special = rustix::fs::fstat(&dir)?.st_mode & 0o7000;
+        fchmod(&dir, Mode::from_raw_mode(special | mode))?;
         Ok(futimens(&dir, &times(mtime))?)
     }
 
@@ -272,6 +271,21 @@ impl Target {
             None => Ok((&self.root, name)),
         }
     }
+}
+
+/// The mode bits that new files of this process lack.
+fn umask() -> u32 {
+    // The call that tells it also sets it, for the files of every other thread too: Linux says it
+    // elsewhere.
+    let told = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+        u32::from_str_radix(line.trim(), 8).ok()
+    });
+    told.unwrap_or_else(|| {
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
+        rustix::process::umask(mask);
+        mask.as_raw_mode()
+    })
 }
 
 fn split(path: &[u8]) -> (&[u8], &[u8]) {

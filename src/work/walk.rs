@@ -72,8 +72,9 @@ pub enum FoundKind {
 /// What to leave out of a walk.
 #[derive(Debug, Default)]
 pub struct Filter {
-    excludes: Option<Arc<Layer>>,
+    excludes: Option<Gitignore>,
     skip: Option<(u64, u64)>,
+    base: Option<PathBuf>,
 }
 
 impl Filter {
@@ -88,8 +89,31 @@ impl Filter {
             builder.add_line(None, pattern).map_err(|e| format!("{pattern}: {e}"))?;
         }
         let matcher = builder.build().map_err(|e| e.to_string())?;
-        self.excludes = Some(Arc::new(Layer { matcher, outer: self.excludes }));
+        self.excludes = Some(matcher);
         Ok(self)
+    }
+
+    /// Leaves out what the `.eartignore` files from `base` down to each root name.
+    pub fn ignore_from(mut self, base: &Path) -> Self {
+        self.base = std::fs::canonicalize(base).ok();
+        self
+    }
+
+    /// The patterns that hold for what lies in `root`, but for its own `.eartignore`.
+    fn layers(&self, walker: &Walker<'_>, root: &Path) -> Option<Arc<Layer>> {
+        let mut layers = None;
+        let Some(below) = self.base.as_ref().and_then(|base| root.strip_prefix(base).ok()) else {
+            return layers;
+        };
+        let mut folders: Vec<&Path> =
+            root.ancestors().skip(1).take(below.components().count()).collect();
+        folders.reverse();
+        for folder in folders {
+            if folder.join(IGNORE_FILE).is_file() {
+                layers = walker.patterns(folder, layers);
+            }
+        }
+        layers
     }
 
     /// Leaves out the folder `path`, wherever the walk meets it: the store itself.
@@ -106,7 +130,18 @@ struct Layer {
     outer: Option<Arc<Layer>>,
 }
 
-fn ignored(mut layer: Option<&Arc<Layer>>, path: &Path, is_dir: bool) -> bool {
+/// Whether patterns leave a path out: those of the command first, then the innermost folder's.
+fn ignored(
+    excludes: Option<&Gitignore>,
+    mut layer: Option<&Arc<Layer>>,
+    path: &Path,
+    is_dir: bool,
+) -> bool {
+    match excludes.map(|e| e.matched(path, is_dir)) {
+        Some(Match::Ignore(_)) => return true,
+        Some(Match::Whitelist(_)) => return false,
+        _ => {}
+    }
     while let Some(l) = layer {
         match l.matcher.matched(path, is_dir) {
             Match::Ignore(_) => return true,
@@ -134,8 +169,14 @@ pub fn walk(
         let stat = statat(CWD, &root.source, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let walker = Walker { filter, monitor, found: &found, root: number as u32 };
-        if kind == FileType::Directory {
-            let layers = filter.excludes.clone();
+        let is_dir = kind == FileType::Directory;
+        if root.at.is_some() && ignored(filter.excludes.as_ref(), None, &root.source, is_dir) {
+            let at = root.at.as_ref().map_or(&b""[..], RelPath::as_bytes);
+            walker.problem(at, &root.source, "is named, and excluded; left out");
+            continue;
+        }
+        if is_dir {
+            let layers = filter.layers(&walker, &root.source);
             // A root that cannot be read is an error, not one problem among many.
             drop(open_dir(&root.source).map_err(failed)?);
             if let Some(at) = &root.at {
@@ -203,11 +244,15 @@ impl<'a> Walker<'a> {
             Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
         let layers = self.layer(&source, &names, layers);
+        let excludes = self.filter.excludes.as_ref();
         let mut batch = Vec::with_capacity(names.len());
         for (name, kind) in names {
             let name = OsStr::from_bytes(&name);
             let path = source.join(name);
-            if layers.is_some() && ignored(layers.as_ref(), &path, kind == FileType::Directory) {
+            let is_dir = kind == FileType::Directory;
+            if (layers.is_some() || excludes.is_some())
+                && ignored(excludes, layers.as_ref(), &path, is_dir)
+            {
                 continue;
             }
             let mut inner = at.clone();
@@ -258,13 +303,24 @@ impl<'a> Walker<'a> {
         if !names.iter().any(|(name, _)| name == IGNORE_FILE.as_bytes()) {
             return outer;
         }
+        self.patterns(source, outer)
+    }
+
+    /// The patterns of the `.eartignore` that lies in a folder, on top of `outer`.
+    fn patterns(&self, source: &Path, outer: Option<Arc<Layer>>) -> Option<Arc<Layer>> {
+        let file = source.join(IGNORE_FILE);
+        let text = match read_ignore_file(&file) {
+            Ok(text) => text,
+            Err(e) => {
+                self.problem(b"", &file, format!("is not used: {e}"));
+                return outer;
+            }
+        };
         let mut builder = GitignoreBuilder::new(source);
-        if let Some(e) = builder.add(source.join(IGNORE_FILE)) {
-            self.problem(
-                b"",
-                &source.join(IGNORE_FILE),
-                format!("has a pattern that is not used: {e}"),
-            );
+        for line in text.lines() {
+            if let Err(e) = builder.add_line(Some(file.clone()), line) {
+                self.problem(b"", &file, format!("has a pattern that is not used: {e}"));
+            }
         }
         match builder.build() {
             Ok(matcher) => Some(Arc::new(Layer { matcher, outer })),
@@ -322,6 +378,23 @@ impl<'a> Walker<'a> {
         batch.push(Found { path: inner, kind, stat: Stat::from(&stat), root: self.root });
         is_dir
     }
+}
+
+/// Reads a small regular file; nothing else that stands at its place is waited for or followed.
+fn read_ignore_file(path: &Path) -> std::io::Result<String> {
+    const MOST: u64 = 1 << 20;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = std::fs::File::from(openat(CWD, path, flags, Mode::empty())?);
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if about.len() > MOST {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, MOST), &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn special(kind: FileType) -> &'static str {

@@ -179,20 +179,22 @@ fn links_are_kept_as_links() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error_and_stages_nothing() {
+fn what_is_not_there_costs_only_itself() {
     let env = TestEnv::new();
     env.write("a", "a");
-    assert_snapshot!(env.eart(["add", "a", "b"]), @r"
+    assert_snapshot!(env.eart(["add", "b", "c"]), @r"
     --- stderr
-    error: Could not read $ROOT/work/b
-    Caused by: No such file or directory (os error 2)
+    warning: b is not there; left out
+    warning: c is not there; left out
+    error: None of the named paths is there: nothing was staged
+    hint: name files and folders that are there, relative to the current folder
     --- exit 1
     ");
-    assert_snapshot!(env.eart(["status"]), @r"
-    Draft default, no runs yet
-
-    Nothing staged
-      (stage files with `eart add PATH`)
+    assert_snapshot!(env.eart(["add", "a", "b"]), @r"
+    Staged 1 file, 1 B; {N} new in the store
+    --- stderr
+    warning: b is not there; left out
+    --- exit 3
     ");
 }
 

@@ -26,7 +26,7 @@ fn one_run() -> TestEnv {
 fn what_was_committed_comes_back() {
     let env = one_run();
     let before = fs::metadata(env.path("out/deep/run.sh")).unwrap();
-    assert_snapshot!(env.eart(["checkout", "latest", "--to", "back"]), @"Checked out 4 files, 15 B, of {id1} run to back");
+    assert_snapshot!(env.eart(["checkout", "latest", "--to", "back"]), @"Checked out 3 files, 1 link, 15 B, of {id1} run to back");
     let after = fs::metadata(env.path("back/out/deep/run.sh")).unwrap();
     assert_eq!(after.permissions().mode() & 0o7777, 0o751);
     assert_eq!(after.modified().unwrap(), before.modified().unwrap());
@@ -164,4 +164,22 @@ fn what_is_lost_is_named_and_the_rest_written() {
     assert_eq!(left.len(), 1, "{left:?}");
     let name = left[0].to_str().unwrap();
     assert_eq!(env.read(format!("back/{name}")), env.read(name));
+}
+
+#[test]
+fn a_file_is_no_folder_to_write_into() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    std::os::unix::fs::symlink("a", env.path("link")).unwrap();
+    env.eart(["add", "a", "link"]).done();
+    env.eart(["commit", "--name", "run"]).done();
+    assert_snapshot!(env.eart(["checkout", "run", "--to", "a"]), @r"
+    --- stderr
+    error: a is not a folder
+    hint: --to names the folder to write into; PATH says which files
+    --- exit 1
+    ");
+    assert_snapshot!(env.eart(["checkout", "run", "--to", "out"]), @"Checked out 1 file, 1 link, 1 B, of {id1} run to out");
+    let json = env.eart(["checkout", "run", "--to", "out2", "--json"]).json();
+    assert_eq!(json["problems"], serde_json::json!([]));
 }

@@ -16,7 +16,7 @@ fn a_run_is_made_and_the_next_draft_is_empty() {
     ");
     assert_snapshot!(env.eart(["commit"]), @r"
     --- stderr
-    error: Nothing to commit: nothing is staged
+    error: Nothing to commit: nothing is staged in the draft default
     hint: stage files with `eart add PATH`, or commit an empty run with --allow-empty
     --- exit 1
     ");
@@ -164,4 +164,18 @@ fn a_clock_that_goes_backwards_does_not_reorder_runs() {
     };
     assert_eq!(commit("2026-01-02T00:00:00Z"), "2026-01-02T00:00:00Z");
     assert_eq!(commit("2026-01-01T00:00:00Z"), "2026-01-02T00:00:00.000000001Z");
+}
+
+#[test]
+fn nothing_staged_names_the_draft_and_the_others() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.eart(["add", "a", "--draft", "shard-1"]).done();
+    assert_snapshot!(env.eart(["commit"]), @r"
+    --- stderr
+    error: Nothing to commit: nothing is staged in the draft default
+    hint: other drafts are open: shard-1; name one with --draft
+    --- exit 1
+    ");
+    assert_eq!(env.eart(["draft", "drop", "shard-1", "--json"]).json()[0]["draft"], "shard-1");
 }

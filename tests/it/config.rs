@@ -16,7 +16,7 @@ fn every_key_is_shown_with_where_it_came_from() {
     assert_snapshot!(lines("exclude"), @"exclude = *.tmp, node_modules ($ROOT/work/.eart/config.toml, line 1)");
     assert_snapshot!(lines("draft"), @"draft = ci (EART_DRAFT)");
     assert_snapshot!(lines("keep.within"), @"keep.within = 30d (default)");
-    assert_snapshot!(lines("max-size"), @"max-size = (default)");
+    assert_snapshot!(lines("max-size"), @"max-size = none (default)");
     assert_snapshot!(env.eart(["config", "--user"]), @"keep.newest = 20 ($ROOT/home/.config/eart/config.toml, line 2)");
     assert_snapshot!(env.eart(["config", "keep.newest", "--json"]), @r#"
     {
@@ -27,7 +27,8 @@ fn every_key_is_shown_with_where_it_came_from() {
         "kind": "user",
         "path": "$ROOT/home/.config/eart/config.toml",
         "line": 2
-      }
+      },
+      "effective": "20"
     }
     "#);
     assert_snapshot!(env.eart(["config", "exclude"]), @"*.tmp, node_modules");
@@ -148,4 +149,30 @@ fn colours_are_for_terminals_or_on_demand() {
     env.set("EART_COLOR", "always");
     assert!(env.eart(["status"]).done().contains('\u{1b}'));
     assert!(!env.eart(["status", "--color=never"]).done().contains('\u{1b}'));
+}
+
+#[test]
+fn what_nobody_set_is_shown_as_what_holds() {
+    let env = TestEnv::new();
+    let shown = env.eart(["config"]).done();
+    assert!(shown.contains("project = work (folder's name)\n"), "{shown}");
+    assert!(shown.contains("compression.types.video = 3 (compression.level)\n"), "{shown}");
+    assert!(!shown.contains("= ("), "{shown}");
+    env.write(".git/config", "[remote \"origin\"]\n\turl = git@example.com:team/shop.git\n");
+    assert_snapshot!(env.eart(["config", "project"]), @"shop");
+    assert!(env.eart(["config"]).done().contains("project = shop (git remote)\n"));
+}
+
+#[test]
+fn the_users_file_can_be_asked_for_its_own_value() {
+    let env = TestEnv::new();
+    env.eart(["config", "--user", "keep.newest", "20"]).done();
+    env.write(".eart/config.toml", "keep.newest = 5\n");
+    assert_snapshot!(env.eart(["config", "keep.newest"]), @"5");
+    assert_snapshot!(env.eart(["config", "--user", "keep.newest"]), @"20");
+    assert_snapshot!(env.eart(["config", "--user", "keep.within"]), @r"
+    --- stderr
+    error: Your own file does not set keep.within
+    --- exit 1
+    ");
 }

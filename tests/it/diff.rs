@@ -73,7 +73,7 @@ fn mistakes_are_told() {
     "#);
     assert_snapshot!(env.eart(["diff", "old", "new", "nope"]), @r"
     --- stderr
-    error: Neither {id1} nor {id2} has what was named
+    error: Neither {id1} nor {id2} has nope
     hint: `eart ls -r {id2}` lists what a run has
     --- exit 1
     ");

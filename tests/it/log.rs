@@ -149,3 +149,68 @@ fn files_are_found_in_all_runs() {
     hint: no file of any run is like that; for all in a folder write DIR/**
     ");
 }
+
+#[test]
+fn a_name_counts_among_the_runs_of_that_name() {
+    let env = TestEnv::new();
+    for name in ["nightly", "smoke", "nightly", "smoke"] {
+        env.eart(["commit", "--allow-empty", "--name", name]).done();
+    }
+    let id = |run: &str| env.eart(["show", run, "--json"]).json()["id"].clone();
+    assert_eq!(id("nightly"), id("latest~1"));
+    assert_eq!(id("nightly~1"), id("latest~3"));
+    assert_eq!(id("smoke~"), id("latest~2"));
+    assert_snapshot!(env.eart(["show", "nightly~2"]), @r#"
+    --- stderr
+    error: No run "nightly~2": only 1 lies before nightly
+    hint: `eart log` lists the runs
+    --- exit 1
+    "#);
+}
+
+#[test]
+fn a_revision_that_cannot_be_meant_says_how_to_write_it() {
+    let env = TestEnv::new();
+    env.eart(["commit", "--allow-empty", "--name", "one"]).done();
+    assert_snapshot!(env.eart(["show", "3fa"]), @r#"
+    --- stderr
+    error: No run "3fa": an id is named by at least 4 digits
+    hint: `eart log` lists the runs
+    --- exit 1
+    "#);
+    assert_snapshot!(env.eart(["checkout", "one:d/a"]), @r#"
+    --- stderr
+    error: No run "one:d/a"
+    hint: for a path in a run write `eart checkout one d/a` or `eart cat one:d/a`
+    --- exit 1
+    "#);
+}
+
+#[test]
+fn a_prefix_of_several_ids_lists_their_runs() {
+    let lab = crate::lab::Lab::new();
+    let mut seen = std::collections::BTreeMap::new();
+    for number in 0..3000 {
+        let name = Some(format!("run-{number}"));
+        let options = eart::repo::CommitOptions { name, allow_empty: true, ..Default::default() };
+        let id = lab.repo.commit(&options).unwrap().id.to_hex();
+        let Some(other) = seen.insert(id[..4].to_owned(), id.clone()) else { continue };
+        let message = lab.repo.resolve(&id[..4]).unwrap_err().to_string();
+        assert!(message.contains("begins the ids of 2 runs"), "{message}");
+        assert!(message.contains(&other[..16]) && message.contains(&id[..16]), "{message}");
+        assert_eq!(lab.repo.resolve(&id).unwrap().to_hex(), id);
+        return;
+    }
+    panic!("no two ids begin alike");
+}
+
+#[test]
+fn a_number_of_runs_is_taken_as_git_takes_it() {
+    let env = TestEnv::new();
+    for name in ["a", "b", "c"] {
+        env.eart(["commit", "--allow-empty", "--name", name]).done();
+    }
+    assert_eq!(env.eart(["log", "-2", "--oneline"]).done().lines().count(), 2);
+    let output = env.eart(["log", "-n", "abc"]).to_string();
+    assert!(output.contains("a whole number is expected, such as 10"), "{output}");
+}

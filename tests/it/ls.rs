@@ -56,7 +56,7 @@ fn long_listings_and_json_tell_more() {
     let json = env.eart(["ls", "-r", "latest", "--json"]).json();
     let find =
         |path: &str| json.as_array().unwrap().iter().find(|e| e["path"] == path).unwrap().clone();
-    assert_eq!(find("out/results.json")["size"], 9);
+    assert_eq!(find("out/results.json")["size_bytes"], 9);
     assert_eq!(find("out/link")["target"], "results.json");
     assert_eq!(find("out/empty")["kind"], "dir");
     assert_eq!(find("\"out/bad\\377\"")["path_hex"], "6f75742f626164ff");

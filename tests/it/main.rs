@@ -17,6 +17,7 @@ mod draft;
 mod env;
 mod exit;
 mod full_disk;
+mod gc;
 mod golden;
 mod init;
 mod lab;

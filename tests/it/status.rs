@@ -48,7 +48,7 @@ fn what_is_staged_stands_against_the_last_run() {
       new      traces/  2 files, 3.0 KB
       same     2 files, 10 B
 
-    6 files staged, 3.0 KB; {N} new in the store
+    6 files staged, 3.0 KB: 3 new, 1 changed, 2 same, 2 gone; {N} new in the store
     ");
     assert_snapshot!(env.eart(["status", "--all"]), @r"
     Draft default, against the run {id1} nightly of 2026-01-01 00:00:02
@@ -66,7 +66,7 @@ fn what_is_staged_stands_against_the_last_run() {
       new      traces/one/a.zip  1.5 KB
       same     2 files, 10 B
 
-    6 files staged, 3.0 KB; {N} new in the store
+    6 files staged, 3.0 KB: 3 new, 1 changed, 2 same, 2 gone; {N} new in the store
     ");
     assert_snapshot!(env.eart(["status", "--short"]), @r"
     D old/deep/shot.png
@@ -85,16 +85,16 @@ fn what_is_staged_stands_against_the_last_run() {
     assert!(json["draft"] == "default" && json["base"].is_string(), "{json}");
     let changes = json["changes"].as_array().unwrap().iter().map(serde_json::Value::to_string);
     assert_snapshot!(changes.collect::<Vec<_>>().join("\n"), @r#"
-    {"change":"gone","path":"old","kind":"dir","size":0}
-    {"change":"gone","path":"old/deep","kind":"dir","size":0}
-    {"change":"gone","path":"old/deep/shot.png","kind":"file","size":3}
-    {"change":"gone","path":"old/shot.png","kind":"file","size":3}
-    {"change":"added","path":"report/new.js","kind":"file","size":0}
-    {"change":"changed","path":"results.json","kind":"file","size":12,"size_before":2}
-    {"change":"added","path":"traces","kind":"dir","size":0}
-    {"change":"added","path":"traces/b.zip","kind":"file","size":1500}
-    {"change":"added","path":"traces/one","kind":"dir","size":0}
-    {"change":"added","path":"traces/one/a.zip","kind":"file","size":1500}
+    {"change":"gone","path":"old","kind":"dir","size_bytes":0}
+    {"change":"gone","path":"old/deep","kind":"dir","size_bytes":0}
+    {"change":"gone","path":"old/deep/shot.png","kind":"file","size_bytes":3}
+    {"change":"gone","path":"old/shot.png","kind":"file","size_bytes":3}
+    {"change":"added","path":"report/new.js","kind":"file","size_bytes":0}
+    {"change":"changed","path":"results.json","kind":"file","size_bytes":12,"size_before_bytes":2}
+    {"change":"added","path":"traces","kind":"dir","size_bytes":0}
+    {"change":"added","path":"traces/b.zip","kind":"file","size_bytes":1500}
+    {"change":"added","path":"traces/one","kind":"dir","size_bytes":0}
+    {"change":"added","path":"traces/one/a.zip","kind":"file","size_bytes":1500}
     "#);
 }
 
@@ -112,7 +112,7 @@ fn a_draft_is_compared_with_what_was_committed_from_it_before() {
     Draft one, against the run {id1} one of 2026-01-01 00:00:02
       same     1 file, 3 B
 
-    1 file staged, 3 B; 0 B new in the store
+    1 file staged, 3 B: 0 new, 0 changed, 1 same, 0 gone; 0 B new in the store
     ");
     // A draft that was never committed is compared with the newest run.
     env.eart(["add", "name", "--draft", "three"]).done();
@@ -122,7 +122,7 @@ fn a_draft_is_compared_with_what_was_committed_from_it_before() {
 
       changed  name  3 B
 
-    1 file staged, 3 B; 0 B new in the store
+    1 file staged, 3 B: 0 new, 1 changed, 0 same, 0 gone; 0 B new in the store
     ");
 }
 
@@ -134,4 +134,49 @@ fn without_a_store_it_says_how_to_make_one() {
     hint: make one with `eart init`, or name one with --store
     --- exit 1
     ");
+}
+
+#[test]
+fn a_long_list_is_put_together_by_folder() {
+    let env = TestEnv::new();
+    env.write("out/a/kept", "");
+    env.write("out/b/kept", "");
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "first"]).done();
+    for number in 0..15 {
+        env.write(format!("out/a/{number}.png"), "png");
+        env.write(format!("out/b/{number}.png"), "png");
+    }
+    env.write("out/c/one.png", "png");
+    let _ = env.eart(["add", "out"]);
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, against the run {id1} first of 2026-01-01 00:00:02
+      (seal it with `eart commit`, take files out with `eart reset PATH`)
+
+      new      out/a/  15 files, 45 B
+      new      out/b/  15 files, 45 B
+      new      out/c/  1 file, 3 B
+      same     2 files, 0 B
+
+    33 files staged, 93 B: 31 new, 0 changed, 2 same, 0 gone; {N} new in the store
+    ");
+    let all = env.eart(["status", "--all"]).done();
+    assert!(all.contains("out/a/14.png"), "{all}");
+    assert_eq!(env.eart(["status", "--json"]).json()["counts"]["new"], 31);
+}
+
+#[test]
+fn a_store_that_is_named_is_looked_for_nowhere_else() {
+    let env = TestEnv::new();
+    assert_snapshot!(env.eart(["--store", "/nonexist", "status"]), @r"
+    --- stderr
+    error: No eart store in /nonexist
+    hint: make one there with `eart --store /nonexist init`
+    --- exit 1
+    ");
+    env.set("EART_DIR", "");
+    env.eart(["status"]).done();
+    env.set("EART_DIR", "/nonexist");
+    let output = env.eart(["status"]).to_string();
+    assert!(output.contains("No eart store in /nonexist\n"), "{output}");
 }

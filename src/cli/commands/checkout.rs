@@ -10,7 +10,8 @@ use crate::cli::output::{BAD, ID, Json, NAME, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::id::RunId;
-use crate::repo::{CheckedOut, CheckoutOptions};
+use crate::progress::Problem;
+use crate::repo::{CheckedOut, CheckoutOptions, Error};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -38,12 +39,13 @@ pub(in crate::cli) struct Args {
 }
 
 #[derive(Serialize)]
-struct Output {
+struct Output<'a> {
     run: RunId,
     name: String,
     to: PathBuf,
     #[serde(flatten)]
     done: CheckedOut,
+    problems: &'a [Problem],
 }
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
@@ -53,14 +55,24 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         Some(to) => context.cwd()?.join(to),
         None => repo.work().to_owned(),
     };
+    if std::fs::metadata(&to).is_ok_and(|meta| !meta.is_dir()) {
+        let shown = args.to.as_deref().unwrap_or(&to).display();
+        let hint = "--to names the folder to write into; PATH says which files";
+        return Err(Error::hinted(format!("{shown} is not a folder"), hint).into());
+    }
     let options = CheckoutOptions { paths: args.paths.clone(), to, force: args.force };
     let done = repo.checkout(run.id, &options, context)?;
     let failed = done.failed > 0;
-    let output = Output { run: run.id, name: run.meta.name, to: options.to, done };
+    let problems = context.told().clone();
+    let output =
+        Output { run: run.id, name: run.meta.name, to: options.to, done, problems: &problems };
     context.show(args.json, &output, |out| {
         let CheckedOut { files, bytes, unchanged, failed, .. } = output.done;
         let (id, name) = (out.paint(ID, output.run.short()), out.paint(NAME, &output.name));
-        let files = count(files + output.done.links, "file", "files");
+        let mut files = count(files, "file", "files");
+        if output.done.links > 0 {
+            files = format!("{files}, {}", count(output.done.links, "link", "links"));
+        }
         let to = args.to.as_deref().unwrap_or(&output.to).display();
         writeln!(out, "Checked out {files}, {}, of {id} {name} to {to}", format_size(bytes))?;
         if unchanged > 0 {

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::artifact::ArtifactType;
 use crate::cli::output::{DIM, Json, NAME};
 use crate::cli::{CliError, Context, Exit};
-use crate::config::{Config, Origin, Setting, SourceFile, Sources, set, unset, user_file};
+use crate::config::{
+    Config, Method, Origin, Setting, SourceFile, Sources, find, set, unset, user_file,
+};
 use crate::disk::{Folder, TMP};
 use crate::repo::{CONFIG, Error};
 
@@ -28,7 +31,7 @@ pub(in crate::cli) struct Args {
     #[arg(requires = "key")]
     value: Option<String>,
     /// Remove a key from the file
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["key", "json"])]
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
     unset: Option<String>,
     /// Change, or show, your own file instead of the store's
     #[arg(long)]
@@ -43,8 +46,12 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         (_, _, Some(key)) => change(context, args, key, None),
         (Some(key), None, None) => {
             context.configure()?;
-            let setting = context.config().setting(key)?;
-            context.show(args.json, setting, |out| writeln!(out, "{}", setting.text))
+            let setting = match args.user {
+                true => users_setting(key)?,
+                false => context.config().setting(key)?.clone(),
+            };
+            let shown = Shown::new(context, context.config(), &setting);
+            context.show(args.json, &shown, |out| writeln!(out, "{}", shown.alone()))
         }
         (None, ..) => {
             context.configure()?;
@@ -55,16 +62,82 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
 
 fn list(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let shown = |s: &&Setting| !args.user || matches!(s.origin, Origin::User { .. });
-    let settings: Vec<&Setting> = context.config().settings().iter().filter(shown).collect();
+    let users = args.user.then(users_config).transpose()?;
+    let config = users.as_ref().unwrap_or_else(|| context.config());
+    let settings = config.settings().iter().filter(shown);
+    let settings: Vec<Shown<'_>> = settings.map(|s| Shown::new(context, config, s)).collect();
     context.show(args.json, &settings, |out| {
-        for setting in &settings {
+        for Shown { setting, effective, found } in &settings {
             let key = out.paint(NAME, setting.key);
-            let origin = out.paint(DIM, format_args!("({})", setting.origin));
-            let space = if setting.text.is_empty() { "" } else { " " };
-            writeln!(out, "{key} ={space}{} {origin}", setting.text)?;
+            let origin = match found {
+                Some(found) => format!("({found})"),
+                None => format!("({})", setting.origin),
+            };
+            writeln!(out, "{key} = {effective} {}", out.paint(DIM, origin))?;
         }
         Ok(())
     })
+}
+
+/// A setting, and what it comes to where nobody set it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    setting: &'a Setting,
+    /// What holds.
+    effective: String,
+    /// Where that was found, if not where the setting came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'static str>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(context: &Context, config: &Config, setting: &'a Setting) -> Self {
+        let (effective, found) = match setting.key {
+            _ if !setting.text.is_empty() => (setting.text.clone(), None),
+            "project" => match context.repo() {
+                Ok(repo) => {
+                    let (project, found) = repo.project();
+                    (project, Some(found))
+                }
+                Err(_) => ("none".into(), None),
+            },
+            "pager" => match std::env::var("PAGER") {
+                Ok(pager) => (pager, Some("PAGER")),
+                Err(_) => ("less".into(), None),
+            },
+            key => match key.strip_prefix("compression.types.").map(str::parse::<ArtifactType>) {
+                Some(Ok(artifact)) => match config.compression.method(artifact) {
+                    Method::Raw => ("none".into(), Some("compression.algorithm")),
+                    Method::Zstd(level) => (level.to_string(), Some("compression.level")),
+                },
+                _ => ("none".into(), None),
+            },
+        };
+        Self { setting, effective, found }
+    }
+}
+
+impl Shown<'_> {
+    /// The value for a script: an empty list has no word.
+    fn alone(&self) -> &str {
+        let list = find(self.setting.key).is_some_and(|key| key.kind.is_list());
+        if list { &self.setting.text } else { &self.effective }
+    }
+}
+
+/// What the user's own file says, whatever wins over it.
+fn users_config() -> Result<Config, CliError> {
+    let user = SourceFile::read(&users_file()?)?;
+    Ok(Config::resolve(&Sources { user, ..Sources::default() })?)
+}
+
+fn users_setting(key: &str) -> Result<Setting, CliError> {
+    let setting = users_config()?.setting(key)?.clone();
+    match setting.origin {
+        Origin::User { .. } => Ok(setting),
+        _ => Err(Error::user(format!("Your own file does not set {key}")).into()),
+    }
 }
 
 /// What a change came to.
@@ -110,7 +183,7 @@ fn change(
 fn stores_file(context: &Context) -> Result<PathBuf, CliError> {
     match context.repo() {
         Ok(repo) => Ok(repo.folder().path(CONFIG)),
-        Err(e @ Error::NoStore(_)) => {
+        Err(e @ (Error::NoStore(_) | Error::NoStoreAt(_))) => {
             let hint = "make one with `eart init`, or change your own file with --user";
             Err(CliError::from(e).hinted(hint))
         }

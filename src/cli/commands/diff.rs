@@ -24,9 +24,9 @@ const AROUND: usize = 3;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-One run is compared with the run before it (RUN~1), no run means latest. Letters are git's: A added, D deleted,
-M modified, T of another kind; behind them stand the old and the new size. Times do not count, and
-folders are not told of.
+One run is compared with the run before it (RUN~1); no run means latest. Letters are git's: A added,
+D deleted, M modified, T of another kind; behind them stand the old and the new size. Times do not
+count, and folders are not told of.
 
 Examples:
   eart diff                              what changed since the run before
@@ -109,7 +109,7 @@ struct Row<'a> {
 #[derive(Serialize)]
 struct Side {
     kind: &'static str,
-    size: u64,
+    size_bytes: u64,
     mode: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<FileId>,
@@ -123,7 +123,7 @@ impl Side {
             Node::Symlink { .. } => "symlink",
         };
         let mode = format!("{:04o}", entry.mode);
-        Self { kind, size: entry.size(), mode, id: entry.file_id() }
+        Self { kind, size_bytes: entry.size(), mode, id: entry.file_id() }
     }
 }
 
@@ -169,7 +169,7 @@ impl<'a> Row<'a> {
 }
 
 fn size(side: &Option<Side>) -> String {
-    side.as_ref().map_or("-".into(), |side| format_size(side.size))
+    side.as_ref().map_or("-".into(), |side| format_size(side.size_bytes))
 }
 
 fn table(out: &mut Text<'_>, rows: &[Row<'_>]) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde::Serialize;
+
 use crate::cli::output::{Json, NAME, count, time};
 use crate::cli::{CliError, Context, Exit, values};
 use crate::config::value::format_size;
@@ -27,13 +29,15 @@ enum Verb {
         /// The drafts
         #[arg(required = true, value_name = "NAME", value_parser = values::parse_name)]
         names: Vec<String>,
+        #[command(flatten)]
+        json: Json,
     },
 }
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     match &args.verb {
         Verb::List { json } => list(context, *json),
-        Verb::Drop { names } => drop_drafts(context, names),
+        Verb::Drop { names, json } => drop_drafts(context, names, *json),
     }
 }
 
@@ -55,11 +59,25 @@ fn list(context: &Context, json: Json) -> Result<Exit, CliError> {
     })
 }
 
-fn drop_drafts(context: &Context, names: &[String]) -> Result<Exit, CliError> {
+#[derive(Serialize)]
+struct Dropped<'a> {
+    draft: &'a str,
+}
+
+fn drop_drafts(context: &Context, names: &[String], json: Json) -> Result<Exit, CliError> {
     let repo = context.repo()?;
+    let mut dropped = Vec::new();
+    let mut failure = None;
     for name in names {
-        repo.drop_draft(name)?;
-        context.print(|out| writeln!(out, "Dropped the draft {name}"))?;
+        if let Err(e) = repo.drop_draft(name) {
+            failure = Some(e);
+            break;
+        }
+        dropped.push(Dropped { draft: name });
     }
-    Ok(Exit::Done)
+    // What was dropped before one failed is gone, and is said to be.
+    let exit = context.show(json, &dropped, |out| {
+        dropped.iter().try_for_each(|Dropped { draft }| writeln!(out, "Dropped the draft {draft}"))
+    })?;
+    failure.map_or(Ok(exit), |e| Err(e.into()))
 }

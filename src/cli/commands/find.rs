@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::artifact::ArtifactType;
 use crate::cli::human::width;
 use crate::cli::output::{BOLD, DIM, ID, Json};
-use crate::cli::{CliError, Context, Exit};
+use crate::cli::{CliError, Context, Exit, values};
 use crate::config::value::format_size;
 use crate::id::RunId;
 use crate::path::RelPath;
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Args {
     #[arg(required = true, value_name = "GLOB")]
     globs: Vec<String>,
     /// Show so many files at most
-    #[arg(short = 'n', long = "max-count", value_name = "N")]
+    #[arg(short = 'n', long = "max-count", value_name = "N", value_parser = values::number)]
     max_count: Option<usize>,
     #[command(flatten)]
     runs: RunFilter,
@@ -43,7 +43,7 @@ struct Output<'a> {
     name: &'a str,
     committed: jiff::Timestamp,
     path: &'a RelPath,
-    size: u64,
+    size_bytes: u64,
     #[serde(rename = "type")]
     artifact: ArtifactType,
 }
@@ -51,8 +51,8 @@ struct Output<'a> {
 impl<'a> Output<'a> {
     fn new(file: &'a FoundFile<'a>) -> Self {
         let (run, meta) = (file.run.id, &file.run.meta);
-        let (size, artifact) = (file.size, file.artifact);
-        Self { run, name: &meta.name, committed: meta.committed, path: &file.path, size, artifact }
+        let (path, size_bytes, artifact) = (&file.path, file.size, file.artifact);
+        Self { run, name: &meta.name, committed: meta.committed, path, size_bytes, artifact }
     }
 }
 

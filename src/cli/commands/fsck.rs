@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::{BAD, GOOD, Json, Text, count};
+use crate::cli::output::{BAD, GOOD, ID, Json, Text, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::repo::{Checked, FsckOptions};
@@ -24,7 +24,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     context.unwind_on_signals();
     let options = FsckOptions { data: args.data, repair: args.repair };
     let checked = repo.fsck(options, context)?;
-    context.show(args.json, &checked, |out| write(out, &checked))?;
+    context.show(args.json, &checked, |out| write(out, &checked, args.data))?;
     Ok(if checked.is_clean() || (args.repair && checked.is_mended()) {
         Exit::Done
     } else if args.repair {
@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     })
 }
 
-fn write(out: &mut Text<'_>, c: &Checked) -> io::Result<()> {
+fn write(out: &mut Text<'_>, c: &Checked, data: bool) -> io::Result<()> {
     for finding in &c.findings {
         let what = out.paint(BAD, &finding.what);
         writeln!(out, "{what}: {}", finding.reason)?;
@@ -45,7 +45,11 @@ fn write(out: &mut Text<'_>, c: &Checked) -> io::Result<()> {
     }
     for lost in &c.lost {
         let verdict = out.paint(BAD, "lost");
-        writeln!(out, "{verdict} {}:{}", lost.holder, lost.path)?;
+        let holder = match lost.run {
+            Some(run) => out.paint(ID, run.short()),
+            None => "draft".to_owned(),
+        };
+        writeln!(out, "{verdict} {holder} {}: {}", lost.name, lost.path)?;
     }
     let unnamed = c.lost_files - c.lost.len() as u64;
     if unnamed > 0 {
@@ -61,7 +65,8 @@ fn write(out: &mut Text<'_>, c: &Checked) -> io::Result<()> {
         count(c.packs, "pack", "packs"),
         count(c.chunks, "chunk", "chunks"),
         match (c.findings.len() as u64, c.lost_files) {
-            (0, 0) => "everything is whole".to_owned(),
+            (0, 0) if data => "everything is whole".to_owned(),
+            (0, 0) => "every reference is whole; --data reads the bytes too".to_owned(),
             (0, lost) => count(lost, "file is lost", "files are lost"),
             (found, 0) => format!("{}, no file lost", count(found, "problem", "problems")),
             (found, lost) => format!(

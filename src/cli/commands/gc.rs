@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "N", value_parser = newest)]
     keep: Option<u64>,
     /// Keep runs that are not older than AGE, such as 30d, 12h or 2w
-    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    #[arg(long, value_name = "AGE", value_parser = within)]
     keep_within: Option<u64>,
     /// Keep runs with this label
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_label)]
@@ -55,6 +55,14 @@ fn newest(text: &str) -> Result<u64, String> {
         Ok(0) => Err("keeping 0 runs would delete everything; name runs with `eart rm`".into()),
         Ok(n) => Ok(n),
         Err(_) => Err("it is no number".into()),
+    }
+}
+
+fn within(text: &str) -> Result<u64, String> {
+    match parse_age(text) {
+        Ok(0) => Err("no run is 0 seconds old; name runs with `eart rm`".into()),
+        Ok(age) => Ok(age),
+        Err(e) => Err(e.to_string()),
     }
 }
 
@@ -100,10 +108,11 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     context.unwind_on_signals();
     let collected = repo.gc(&options, context)?;
     let exit = context.show(args.json, &collected, |out| write(out, &collected, args))?;
-    if collected.too_large && !args.dry_run {
+    if collected.too_large {
         let limit = format_size(options.policy.max_size.unwrap_or_default());
         context.warn(&format!(
-            "the store has {} and may have {limit}: what is left is pinned, tagged or among the newest",
+            "the store {} {} and may have {limit}: what is left is pinned, tagged or among the newest",
+            if collected.estimate { "would still have about" } else { "has" },
             format_size(collected.stored)
         ));
         return Ok(Exit::Problems);

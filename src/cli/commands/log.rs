@@ -28,7 +28,7 @@ Examples:
   eart log --until 2026-05-01 --json")]
 pub(in crate::cli) struct Args {
     /// Show so many runs at most
-    #[arg(short = 'n', long = "max-count", value_name = "N")]
+    #[arg(short = 'n', long = "max-count", value_name = "N", value_parser = values::number)]
     max_count: Option<usize>,
     #[command(flatten)]
     runs: RunFilter,

@@ -103,7 +103,8 @@ fn columns(entry: Option<&Entry>) -> [String; 4] {
 
 /// Kind and permissions as `ls -l` shows them.
 fn mode(entry: Option<&Entry>) -> String {
-    let Some(entry) = entry else { return "d---------".into() };
+    // A folder that is no entry itself is made with the permissions that folders usually have.
+    let Some(entry) = entry else { return "drwxr-xr-x".into() };
     let kind = match entry.node {
         Node::File { .. } => '-',
         Node::Dir => 'd',
@@ -123,7 +124,7 @@ struct Output<'a> {
     path: &'a RelPath,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    size_bytes: Option<u64>,
     /// Octal; a folder that is there only because something lies in it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
@@ -156,7 +157,7 @@ impl<'a> Output<'a> {
         Self {
             path: &item.path,
             kind,
-            size,
+            size_bytes: size,
             mode: entry.map(|e| format!("{:04o}", e.mode)),
             mtime: entry.and_then(|e| moment(e.mtime)),
             artifact: entry.filter(|e| e.file_id().is_some()).map(Entry::artifact_type),

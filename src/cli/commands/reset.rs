@@ -35,11 +35,13 @@ struct Output<'a> {
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let draft = context.draft(&args.draft);
-    let reset = context.repo()?.reset(&draft, &args.paths)?;
+    let repo = context.repo()?;
+    let had = repo.draft_names()?.contains(&draft);
+    let reset = repo.reset(&draft, &args.paths)?;
     context.show(args.json, &Output { draft: &draft, reset }, |out| match reset {
-        Reset { removed: 0, .. } => writeln!(out, "Nothing was staged"),
+        Reset { removed: 0, staged: 0 } if !had => writeln!(out, "Nothing was staged"),
         Reset { removed, staged } => {
-            let removed = count(removed, "path", "paths");
+            let removed = count(removed, "file", "files");
             writeln!(out, "Took {removed} out of the draft {draft}; {staged} still staged")
         }
     })

@@ -1,6 +1,7 @@
 //! `eart status`
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -14,12 +15,18 @@ use crate::manifest::{Change, Entry, Node, Summary, Tally};
 use crate::path::RelPath;
 use crate::repo::DraftStatus;
 
+/// So many lines of one kind are shown one by one.
+const MAX_LINES: usize = 20;
+/// What stands for many files of a folder is a folder.
+static FOLDER: Node = Node::Dir;
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Compared is with the run that was committed last from the same draft, or else with the newest run.
-A folder that is new or gone as a whole is one line; --all lists its files.")]
+A folder that is new or gone as a whole is one line, and where more than 20 lines would be of one
+kind, they are put together by folder; --all lists every file.")]
 pub(in crate::cli) struct Args {
-    /// List every file, also of folders that are new or gone as a whole
+    /// List every file, however many there are
     #[arg(short, long)]
     all: bool,
     /// One line a path: A added, M changed, D gone
@@ -36,12 +43,12 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     if args.json.json {
         return context.show(args.json, &Output::new(&status), |_| Ok(()));
     }
-    let lines = if args.all || args.short { each(&status) } else { folded(&status) };
+    let lines = if args.all || args.short { each(&status) } else { shortened(folded(&status)) };
     context.page(|out| if args.short { short(out, &lines) } else { long(out, &status, &lines) })
 }
 
 /// What happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     Added,
@@ -52,7 +59,7 @@ enum Kind {
 /// A path, or a folder with all that lies below it.
 struct Line<'a> {
     kind: Kind,
-    path: &'a RelPath,
+    path: Cow<'a, RelPath>,
     node: &'a Node,
     /// The size it had; only where it changed.
     before: Option<u64>,
@@ -69,7 +76,7 @@ impl<'a> Line<'a> {
         };
         let files = u64::from(entry.file_id().is_some());
         let tally = Tally { files, bytes: entry.size() };
-        Line { kind, path: &entry.path, node: &entry.node, before, tally }
+        Line { kind, path: Cow::Borrowed(&entry.path), node: &entry.node, before, tally }
     }
 
     fn is_dir(&self) -> bool {
@@ -85,9 +92,9 @@ fn each(status: &DraftStatus) -> Vec<Line<'_>> {
 fn folded(status: &DraftStatus) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     // A folder that was kept may stand in a run or not; one that is new or gone is so with all it has.
-    let mut folders: BTreeMap<&[u8], usize> = BTreeMap::new();
+    let mut folders: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for line in each(status) {
-        let bytes = line.path.as_bytes();
+        let bytes = line.path.as_bytes().to_vec();
         let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(end, _)| end);
         let folder = ends.filter_map(|end| folders.get(bytes.get(..end)?)).next();
         match folder.and_then(|place| lines.get_mut(*place)) {
@@ -104,6 +111,59 @@ fn folded(status: &DraftStatus) -> Vec<Line<'_>> {
         }
     }
     lines
+}
+
+/// The folder of a path `depth` deep, or less where the path is less deep; none at the top.
+fn folder(path: &RelPath, depth: usize) -> Option<&[u8]> {
+    let bytes = path.as_bytes();
+    let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(end, _)| end);
+    bytes.get(..ends.take(depth).last()?)
+}
+
+/// As few lines of each kind as one can look through: where there are too many, folders stand for
+/// what happened in them, as deep as that is short enough.
+fn shortened(lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
+    let mut depths = BTreeMap::new();
+    for kind in [Kind::Added, Kind::Changed, Kind::Gone] {
+        let paths: Vec<&RelPath> =
+            lines.iter().filter(|line| line.kind == kind).map(|line| &*line.path).collect();
+        if paths.len() > MAX_LINES {
+            let slashes = |path: &RelPath| path.as_bytes().iter().filter(|b| **b == b'/').count();
+            let deepest = paths.iter().map(|path| slashes(path)).max().unwrap_or(0).min(64);
+            let lines_at = |depth: &usize| {
+                let folders: BTreeSet<_> = paths.iter().map(|path| folder(path, *depth)).collect();
+                folders.len()
+            };
+            let fits = |depth: &usize| *depth == 1 || lines_at(depth) <= MAX_LINES;
+            depths.extend((1..=deepest).rev().find(fits).map(|depth| (kind, depth)));
+        }
+    }
+    let mut places: BTreeMap<(Kind, Vec<u8>), usize> = BTreeMap::new();
+    let mut short: Vec<Line<'_>> = Vec::new();
+    for line in lines {
+        let at = depths.get(&line.kind).and_then(|depth| folder(&line.path, *depth));
+        let Some(at) = at.map(<[u8]>::to_vec) else {
+            short.push(line);
+            continue;
+        };
+        match places.get(&(line.kind, at.clone())).and_then(|place| short.get_mut(*place)) {
+            Some(together) => {
+                if together.node != &FOLDER || together.path.as_bytes() != at {
+                    if let Ok(path) = RelPath::new(at.clone()) {
+                        together.path = Cow::Owned(path);
+                    }
+                    (together.node, together.before) = (&FOLDER, None);
+                }
+                together.tally.files += line.tally.files;
+                together.tally.bytes += line.tally.bytes;
+            }
+            None => {
+                places.insert((line.kind, at), short.len());
+                short.push(line);
+            }
+        }
+    }
+    short
 }
 
 fn short(out: &mut Text<'_>, lines: &[Line<'_>]) -> io::Result<()> {
@@ -152,7 +212,35 @@ fn long(out: &mut Text<'_>, status: &DraftStatus, lines: &[Line<'_>]) -> io::Res
     }
     let files = count(status.summary.files, "file", "files");
     let (size, new) = (format_size(status.summary.bytes), format_size(status.summary.new_bytes));
-    writeln!(out, "\n{files} staged, {size}; {new} new in the store")
+    let Counts { new: added, changed, gone } = Counts::of(status);
+    let same = status.same.files;
+    writeln!(
+        out,
+        "\n{files} staged, {size}: {added} new, {changed} changed, {same} same, {gone} gone; \
+         {new} new in the store"
+    )
+}
+
+/// How many files and links there are of each kind.
+#[derive(Default, Serialize)]
+struct Counts {
+    new: u64,
+    changed: u64,
+    gone: u64,
+}
+
+impl Counts {
+    fn of(status: &DraftStatus) -> Self {
+        let mut counts = Self::default();
+        for line in each(status).iter().filter(|line| !line.is_dir()) {
+            match line.kind {
+                Kind::Added => counts.new += 1,
+                Kind::Changed => counts.changed += 1,
+                Kind::Gone => counts.gone += 1,
+            }
+        }
+        counts
+    }
 }
 
 fn size_of(line: &Line<'_>) -> String {
@@ -175,17 +263,18 @@ struct Output<'a> {
     base: Option<RunId>,
     staged: &'a Summary,
     same: Tally,
+    counts: Counts,
     changes: Vec<Item<'a>>,
 }
 
 #[derive(Serialize)]
 struct Item<'a> {
     change: Kind,
-    path: &'a RelPath,
+    path: Cow<'a, RelPath>,
     kind: &'static str,
-    size: u64,
+    size_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    size_before: Option<u64>,
+    size_before_bytes: Option<u64>,
 }
 
 impl<'a> Output<'a> {
@@ -198,8 +287,8 @@ impl<'a> Output<'a> {
                 Node::Dir => "dir",
                 Node::Symlink { .. } => "symlink",
             },
-            size: line.tally.bytes,
-            size_before: line.before,
+            size_bytes: line.tally.bytes,
+            size_before_bytes: line.before,
         };
         Self {
             draft: &status.draft,
@@ -207,6 +296,7 @@ impl<'a> Output<'a> {
             base: status.base.as_ref().map(|run| run.id),
             staged: &status.summary,
             same: status.same,
+            counts: Counts::of(status),
             changes: each(status).into_iter().map(item).collect(),
         }
     }

@@ -69,6 +69,25 @@ pub struct Hit<'a> {
 }
 
 impl Catalog {
+    /// The runs of these segments that `wants` takes, each once.
+    fn of(read: Vec<(SegmentFile, Vec<Row>)>, wants: impl Fn(&RunId) -> bool) -> Self {
+        let mut catalog = Self { rows: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
+        let mut known: HashSet<RunId, IdHash> = HashSet::default();
+        for (file, rows) in read {
+            let mut runs = Vec::with_capacity(rows.len());
+            for row in rows {
+                let fresh = wants(&row.id) && known.insert(row.id);
+                // A place that is passed over must still count, but names no run.
+                runs.push(if fresh { row.id } else { NOBODY });
+                if fresh {
+                    catalog.rows.push(row);
+                }
+            }
+            catalog.sources.push(Source { runs, paths: Paths::File(file) });
+        }
+        catalog
+    }
+
     /// How many runs there are.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -156,34 +175,11 @@ impl Repo {
     /// When the store cannot be read. Runs that are damaged are listed in
     /// [`Catalog::unreadable`].
     pub fn catalog(&self) -> Result<Catalog> {
-        let (loaded, _) = self.load_segments()?;
-        let mut read = Vec::with_capacity(loaded.len());
-        for segment in loaded {
-            if let Ok(rows) = segment.file.rows().map_err(self.unread(&segment.name))? {
-                read.push((segment.file, rows));
-            }
-        }
+        let read = self.read_segments()?;
         // Listed after the segments: a run that is committed meanwhile is seen as missing.
         let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
-        let mut catalog = Catalog {
-            rows: Vec::with_capacity(present.len()),
-            sources: Vec::new(),
-            unreadable: Vec::new(),
-        };
-        let mut known: HashSet<RunId, IdHash> =
-            HashSet::with_capacity_and_hasher(present.len(), IdHash::default());
-        for (file, rows) in read {
-            let mut runs = Vec::with_capacity(rows.len());
-            for row in rows {
-                let fresh = present.contains(&row.id) && known.insert(row.id);
-                // A place that is passed over must still count, but names no run.
-                runs.push(if fresh { row.id } else { NOBODY });
-                if fresh {
-                    catalog.rows.push(row);
-                }
-            }
-            catalog.sources.push(Source { runs, paths: Paths::File(file) });
-        }
+        let mut catalog = Catalog::of(read, |id| present.contains(id));
+        let known: HashSet<RunId, IdHash> = catalog.rows.iter().map(|row| row.id).collect();
         let mut missing = Vec::new();
         for id in present.difference(&known) {
             match self.read_segment(*id) {
@@ -208,6 +204,22 @@ impl Repo {
             .sort_unstable_by(|a, b| b.committed.cmp(&a.committed).then_with(|| b.id.cmp(&a.id)));
         catalog.unreadable.sort_by_key(|(id, _)| *id);
         Ok(catalog)
+    }
+
+    /// The runs that the segments know, in no particular order, whether they are there or not.
+    pub(super) fn catalog_as_written(&self) -> Result<Catalog> {
+        Ok(Catalog::of(self.read_segments()?, |_| true))
+    }
+
+    fn read_segments(&self) -> Result<Vec<(SegmentFile, Vec<Row>)>> {
+        let (loaded, _) = self.load_segments()?;
+        let mut read = Vec::with_capacity(loaded.len());
+        for segment in loaded {
+            if let Ok(rows) = segment.file.rows().map_err(self.unread(&segment.name))? {
+                read.push((segment.file, rows));
+            }
+        }
+        Ok(read)
     }
 
     /// The segment of a run, read from its manifest; `None` when gc removed it meanwhile.

@@ -4,6 +4,7 @@
 //! every chunk a run needs lies in a pack. With `data` every byte of every pack is read. What is
 //! wrong is named down to the files that are lost with it.
 
+mod gone;
 mod repair;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::draft::{file as draft_file, last_file};
 use super::{Repo, Result};
 use crate::id::{ChunkId, PackId, RunId};
-use crate::manifest::{ChunkList, Entry, Last, Node};
+use crate::manifest::{self, ChunkList, Entry, Last, Node};
 use crate::progress::Monitor;
 use crate::store::{Index, pack_name};
 
@@ -38,6 +39,8 @@ pub struct Finding {
     pub what: String,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether a run or draft is lost with it.
+    pub lost: bool,
     /// What was done about it, if it was.
     pub repaired: Option<String>,
 }
@@ -45,8 +48,10 @@ pub struct Finding {
 /// A file of a run that cannot be restored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Lost {
-    /// The run's id, or the draft's name.
-    pub holder: String,
+    /// The run; none when a draft lost the file.
+    pub run: Option<RunId>,
+    /// The run's or the draft's name.
+    pub name: String,
     /// The file's path there.
     pub path: String,
 }
@@ -80,17 +85,24 @@ impl Checked {
 
     /// Whether everything that was wrong is mended and nothing is lost.
     pub fn is_mended(&self) -> bool {
-        self.lost_files == 0 && self.findings.iter().all(|f| f.repaired.is_some())
+        self.lost_files == 0 && self.findings.iter().all(|f| f.repaired.is_some() && !f.lost)
     }
 
     fn find(&mut self, what: impl Into<String>, reason: impl Into<String>) {
-        self.findings.push(Finding { what: what.into(), reason: reason.into(), repaired: None });
+        let (what, reason) = (what.into(), reason.into());
+        self.findings.push(Finding { what, reason, lost: false, repaired: None });
     }
 
-    fn lose(&mut self, holder: &str, entry: &Entry) {
+    /// Finds a run or draft that is lost.
+    fn find_lost(&mut self, what: impl Into<String>, reason: impl Into<String>) {
+        let (what, reason) = (what.into(), reason.into());
+        self.findings.push(Finding { what, reason, lost: true, repaired: None });
+    }
+
+    fn lose(&mut self, run: Option<RunId>, name: &str, path: &dyn std::fmt::Display) {
         self.lost_files += 1;
         if self.lost.len() < NAMED {
-            self.lost.push(Lost { holder: holder.into(), path: entry.path.to_string() });
+            self.lost.push(Lost { run, name: name.into(), path: path.to_string() });
         }
     }
 }
@@ -111,6 +123,8 @@ impl Repo {
     /// When something can be neither read nor called damaged: no permission, say.
     pub fn fsck(&self, options: FsckOptions, monitor: &dyn Monitor) -> Result<Checked> {
         let mut checked = Checked::default();
+        // First, since repair writes the catalog anew.
+        let known = self.catalog_as_written()?;
         let index = self.store.index()?;
         for damage in index.verify() {
             checked.find(damage.file.display().to_string(), damage.reason);
@@ -118,8 +132,9 @@ impl Repo {
         let packs = self.check_packs(&index, options.data, &mut checked, monitor)?;
         self.check_derived(&mut checked)?;
         let runs = self.check_runs(&mut checked, monitor)?;
+        self.check_gone(&known, &mut checked)?;
         self.check_drafts(&mut checked)?;
-        self.check_refs(&runs, &mut checked)?;
+        self.check_refs(&mut checked)?;
         if options.repair && !checked.is_clean() {
             self.repair(&packs, &mut checked)?;
         }
@@ -132,6 +147,7 @@ impl Repo {
         if options.repair && checked.lost_files > 0 {
             self.forget_files()?;
         }
+        Self::lose_runs(&known, &mut checked);
         Ok(checked)
     }
 
@@ -210,7 +226,7 @@ impl Repo {
             match opened.and_then(|manifest| Ok(manifest.verify()?)) {
                 Ok(()) => whole.push(id),
                 Err(e) if e.is_not_found() => {}
-                Err(e) => checked.find(super::runs::file(id), chain(&e)),
+                Err(e) => checked.find_lost(super::runs::file(id), reason(&e)),
             }
             monitor.advance(1);
         }
@@ -221,19 +237,22 @@ impl Repo {
     fn check_drafts(&self, checked: &mut Checked) -> Result<()> {
         for name in self.draft_names()? {
             if let Err(e) = self.draft(&name) {
-                checked.find(draft_file(&name), chain(&e));
+                checked.find_lost(draft_file(&name), reason(&e));
             }
         }
         Ok(())
     }
 
-    fn check_refs(&self, runs: &[RunId], checked: &mut Checked) -> Result<()> {
-        let there = |id: &RunId| self.run_path(*id).is_file() || runs.contains(id);
+    fn check_refs(&self, checked: &mut Checked) -> Result<()> {
+        let there = |id: &RunId| self.run_path(*id).is_file();
         for name in self.folder.list("refs/tags")? {
             match self.read_tag(&name) {
                 Ok(Some(id)) if !there(&id) => checked.find(
                     format!("refs/tags/{name}"),
-                    format!("names the run {}, which is not there", id.short()),
+                    format!(
+                        "names the run {}, which is not there; `eart tag -d {name}` gives it up",
+                        id.short()
+                    ),
                 ),
                 Ok(_) => {}
                 Err(e) => checked.find(format!("refs/tags/{name}"), e.to_string()),
@@ -242,7 +261,10 @@ impl Repo {
         for name in self.folder.list("refs/pins")? {
             match name.parse::<RunId>() {
                 Ok(id) if there(&id) => {}
-                Ok(_) => checked.find(format!("refs/pins/{name}"), "pins a run that is not there"),
+                Ok(_) => checked.find(
+                    format!("refs/pins/{name}"),
+                    "pins a run that is not there; remove this file to give it up",
+                ),
                 Err(_) => checked.find(format!("refs/pins/{name}"), "is no pin"),
             }
         }
@@ -278,7 +300,7 @@ impl Repo {
                 let entry = entry?;
                 checked.files += u64::from(entry.file_id().is_some());
                 if needs(&entry, |id| lists.get(id)).into_iter().any(&mut lost) {
-                    checked.lose(&run.to_hex(), &entry);
+                    checked.lose(Some(*run), &manifest.meta().name, &entry.path);
                 }
             }
             monitor.advance(1);
@@ -288,7 +310,7 @@ impl Repo {
             for entry in draft.entries() {
                 checked.files += u64::from(entry.file_id().is_some());
                 if needs(entry, |id| draft.chunks().get(id)).into_iter().any(&mut lost) {
-                    checked.lose(&format!("draft {name}"), entry);
+                    checked.lose(None, &name, &entry.path);
                 }
             }
         }
@@ -308,6 +330,18 @@ fn needs<'a>(
             None => vec![id.into()],
         },
         _ => Vec::new(),
+    }
+}
+
+/// What is wrong with a file of the store, without the file's name.
+fn reason(e: &super::Error) -> String {
+    match e {
+        super::Error::Manifest(manifest::Error::Damaged { reason, .. }) => (*reason).to_owned(),
+        super::Error::Manifest(manifest::Error::Read { source, .. }) => {
+            format!("it cannot be read: {}", chain(&**source))
+        }
+        super::Error::Draft { source, .. } => chain(&**source),
+        e => chain(e),
     }
 }
 

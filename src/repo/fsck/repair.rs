@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
-use super::{Checked, Packs};
+use super::{Checked, Finding, Packs};
+use crate::id::RunId;
 use crate::repo::draft::{DRAFTS, last_file};
+use crate::repo::gc::live::Chunks;
 use crate::repo::{Repo, Result};
 use crate::store::{Codec, Compression, pack_name};
 
@@ -15,12 +17,13 @@ const LEVEL: i32 = 3;
 impl Repo {
     pub(super) fn repair(&self, packs: &Packs, checked: &mut Checked) -> Result<()> {
         let _exclusive = self.exclude()?;
+        let needed = if packs.damaged.is_empty() { Chunks::default() } else { self.needed()? };
         let mut saved = std::collections::HashMap::new();
         let writer = self.store.rewriter();
         let mut lane = writer.lane();
         let mut reader = self.store.reader()?;
         for &pack in packs.damaged.keys() {
-            let rows = self.store.salvage(pack)?;
+            let rows = self.store.salvage(pack, |id| needed.contains(id))?;
             let (mut whole, all) = (0, rows.len());
             for (id, place) in rows {
                 let wish = match place.frame.codec {
@@ -47,6 +50,9 @@ impl Repo {
                 "packs" => saved.get(&file).map(|s| format!("{s}; the pack is in {DAMAGED}/")),
                 "index" => Some("made anew".into()),
                 "catalog" => Some("made anew".into()),
+                "runs" if !self.folder.path(&file).exists() => {
+                    Some("the run is lost; the catalog forgets it".into())
+                }
                 "runs" => {
                     self.set_aside(&file)?;
                     Some(format!("the run is lost; its file is in {DAMAGED}/"))
@@ -59,6 +65,8 @@ impl Repo {
                     self.set_aside(&file)?;
                     Some(format!("the draft is lost; its file is in {DAMAGED}/"))
                 }
+                // What names a run stays: only the user knows whether the run comes back.
+                "refs" if self.names_a_run(&file) => None,
                 "refs" => {
                     self.set_aside(&file)?;
                     Some(format!("removed; it is in {DAMAGED}/"))
@@ -66,20 +74,38 @@ impl Repo {
                 _ => None,
             };
         }
-        self.drop_dangling(checked)?;
+        self.find_dangling(checked)?;
         self.catalog_rebuild()
     }
 
-    /// Sets tags and pins aside whose runs were just found to be lost.
-    fn drop_dangling(&self, checked: &mut Checked) -> Result<()> {
-        let mut dangling = Checked::default();
-        self.check_refs(&[], &mut dangling)?;
-        for mut finding in dangling.findings {
-            self.set_aside(&finding.what)?;
-            finding.repaired = Some(format!("removed; it is in {DAMAGED}/"));
-            checked.findings.push(finding);
+    /// The chunks that runs and drafts need, as far as those can be read.
+    fn needed(&self) -> Result<Chunks> {
+        let mut needed = Chunks::default();
+        for run in self.run_ids()? {
+            drop(self.chunks_of_run(run, |id| needed.extend([id])));
         }
+        for name in self.draft_names()? {
+            drop(self.chunks_of_draft(&name, |id| needed.extend([id])));
+        }
+        Ok(needed)
+    }
+
+    /// Finds tags and pins whose runs were just found to be lost.
+    fn find_dangling(&self, checked: &mut Checked) -> Result<()> {
+        let mut dangling = Checked::default();
+        self.check_refs(&mut dangling)?;
+        let fresh = |f: &Finding| !checked.findings.iter().any(|known| known.what == f.what);
+        dangling.findings.retain(fresh);
+        checked.findings.append(&mut dangling.findings);
         Ok(())
+    }
+
+    /// Whether a tag or pin says which run it is on.
+    fn names_a_run(&self, file: &str) -> bool {
+        match file.strip_prefix("refs/tags/") {
+            Some(tag) => matches!(self.read_tag(tag), Ok(Some(_))),
+            None => file.rsplit('/').next().is_some_and(|pin| pin.parse::<RunId>().is_ok()),
+        }
     }
 
     /// Makes the next `add` read every file again: what is lost of a run that a file was committed

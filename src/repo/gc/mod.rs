@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::{Error, Repo, Result};
+use super::{Error, Refs, Repo, Result};
 use crate::disk::{LockMode, TMP};
 use crate::id::{PackId, RunId};
 use crate::progress::Monitor;
@@ -73,7 +73,8 @@ impl Repo {
     /// # Errors
     ///
     /// When a run that stays cannot be read: then nobody can tell which chunks it needs, and nothing
-    /// is deleted. When the store cannot be written.
+    /// is deleted. When a tag or pin names a run that is not there: whoever puts the run back needs
+    /// its chunks. When the rules keep no run. When the store cannot be written.
     pub fn gc(&self, options: &GcOptions, monitor: &dyn Monitor) -> Result<Collected> {
         if options.policy.newest == Some(0) {
             return Err(Error::hinted(
@@ -98,7 +99,7 @@ impl Repo {
                 format!("look with `eart fsck`; `eart rm {id}` gives the run up"),
             ));
         }
-        let refs = self.refs()?;
+        let refs = self.refs_to_runs()?;
         let mut fates = retention::decide(
             &catalog.records().collect::<Vec<_>>(),
             &refs,
@@ -106,6 +107,12 @@ impl Repo {
             self.clock.now(),
         );
         drop(catalog);
+        if options.policy.has_rules() && retention::empties(&fates) {
+            return Err(Error::hinted(
+                "The rules keep no run at all, so nothing was removed",
+                "add --keep 1 to keep the newest at least, or name runs with `eart rm RUN...`",
+            ));
+        }
         if let Some(limit) = options.policy.max_size {
             self.shrink(&mut fates, limit)?;
         }
@@ -169,6 +176,39 @@ impl Repo {
         Ok(collected)
     }
 
+    /// All tags and pins, each on a run that is there.
+    fn refs_to_runs(&self) -> Result<Refs> {
+        let there = |id: &RunId| self.run_path(*id).is_file();
+        let whole = |refs: &Refs| refs.tags.values().chain(&refs.pins).all(there);
+        let mut refs = self.refs()?;
+        if !whole(&refs) {
+            // Whoever removes a run with its tags removes the tags first.
+            refs = self.refs()?;
+        }
+        if let Some((name, id)) = refs.tags.iter().find(|(_, id)| !there(id)) {
+            return Err(Error::hinted(
+                format!("The tag {name} names the run {}, which is not there", id.short()),
+                format!(
+                    "put {} back from a copy of the store and look with `eart fsck`, or give the \
+                     run up with `eart tag -d {name}`",
+                    super::runs::file(*id)
+                ),
+            ));
+        }
+        if let Some(id) = refs.pins.iter().find(|id| !there(id)) {
+            return Err(Error::hinted(
+                format!("The run {} is pinned and not there", id.short()),
+                format!(
+                    "put {} back from a copy of the store and look with `eart fsck`, or give the \
+                     run up: remove {}",
+                    super::runs::file(*id),
+                    self.folder.path(super::refs::pin_file(*id)).display()
+                ),
+            ));
+        }
+        Ok(refs)
+    }
+
     /// Removes the runs that go; those that got a tag or pin meanwhile stay.
     fn remove_expired(&self, fates: &mut [Fate], tally: &mut Tally) -> Result<Vec<RunId>> {
         let going: Vec<(RunId, String)> = fates
@@ -196,15 +236,14 @@ impl Repo {
         let index = self.store.index_of_footers()?;
         let mut spared: HashSet<PackId> = HashSet::new();
         let mut spare = |id| {
-            if live.contains(&id) {
-                return;
-            }
             let mut places = index.places(&id).map(|l| l.pack).peekable();
             let first = places.peek().copied();
             if !places.any(|pack| !doomed.contains(&pack)) {
                 spared.extend(first);
             }
         };
+        // Whatever went wrong before: no pack goes that alone holds something needed.
+        live.iter().copied().for_each(&mut spare);
         for id in self.run_ids()?.iter().filter(|id| !planned.contains(id)) {
             self.chunks_of_run(*id, &mut spare)?;
         }

@@ -157,6 +157,13 @@ pub(super) fn decide(
     records.iter().copied().map(decide).collect()
 }
 
+/// Whether runs go and no rule keeps any: more likely a slip than a wish. What tags and pins keep
+/// does not count.
+pub(super) fn empties(fates: &[Fate]) -> bool {
+    let ruled = |r: &Reason| !matches!(r, Reason::Tag { .. } | Reason::Pin);
+    fates.iter().any(|f| !f.stays) && !fates.iter().any(|f| f.stays && f.reasons.iter().any(ruled))
+}
+
 /// The values of the labels that make groups; a run without a label is grouped with its like.
 fn group(record: &Record, per: &[String]) -> String {
     let value = |name: &String| match record.meta.labels.get(name) {
@@ -192,10 +199,11 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// An age for people: days from two days on, else hours or minutes.
+/// An age for people: days from two days on, else hours, minutes or seconds.
 fn days(secs: u64) -> String {
     match secs {
-        0..3600 => format!("{}m", secs / 60),
+        0..60 => format!("{secs}s"),
+        60..3600 => format!("{}m", secs / 60),
         3600..172_800 => format!("{}h", secs / 3600),
         _ => format!("{}d", secs / 86_400),
     }

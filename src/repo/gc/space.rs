@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use crate::id::{ChunkId, PackId};
 use crate::progress::Monitor;
 use crate::repo::{Error, Repo, Result};
-use crate::store::{ChunkRow, Compression, FrameRow, IdHash, Lane, Reader, pack_name};
+use crate::store::{
+    ChunkRow, Compression, FrameRow, IdHash, Index, Lane, Location, Reader, pack_name,
+};
 
 use super::live::Chunks;
 
@@ -60,8 +62,7 @@ impl Repo {
         usages.clear();
         plan.keep.clear();
         let index = self.store.index()?;
-        let mut reader = self.store.reader()?;
-        let mut moved = false;
+        let mut doubles = Vec::new();
         for &pack in index.packs() {
             let size = match std::fs::metadata(self.folder.path(pack_name(pack))) {
                 Ok(meta) => meta.len(),
@@ -76,14 +77,7 @@ impl Repo {
             for chunk in footer.chunks.iter().filter(|c| live.contains(&c.id)) {
                 let home = *plan.homes.entry(chunk.id).or_insert(pack);
                 if home != pack && plan.twice.insert(chunk.id) {
-                    // The other copies go, so this one must be good.
-                    let mut places = index.places(&chunk.id).collect::<Vec<_>>();
-                    places.sort_by_key(|place| place.pack != home);
-                    let whole = places.iter().find(|p| reader.at(&chunk.id, p).is_ok());
-                    if let Some(place) = whole.filter(|place| place.pack != home) {
-                        plan.homes.insert(chunk.id, place.pack);
-                        moved = true;
-                    }
+                    doubles.push((chunk.id, home));
                 }
                 if home == pack
                     && let Some(frame) = needed.get_mut(chunk.frame as usize)
@@ -99,6 +93,35 @@ impl Repo {
             let overhead = size - footer.frames.iter().map(|f| u64::from(f.stored)).sum::<u64>();
             let needed = if frames == 0 { 0 } else { (frames + overhead).min(size) };
             usages.push(Usage { pack, size, needed });
+        }
+        self.move_homes(&index, doubles, plan)
+    }
+
+    /// Of chunks that lie in two packs all copies but one go, so that one must be good. They are
+    /// read in the order they lie in the packs, so that every frame is decoded once.
+    fn move_homes(
+        &self,
+        index: &Index,
+        doubles: Vec<(ChunkId, PackId)>,
+        plan: &mut Plan,
+    ) -> Result<bool> {
+        let mut reader = self.store.reader()?;
+        let mut moved = false;
+        let mut places: Vec<(ChunkId, PackId, Vec<Location>)> = doubles
+            .into_iter()
+            .map(|(id, home)| {
+                let mut places: Vec<_> = index.places(&id).collect();
+                places.sort_by_key(|place| place.pack != home);
+                (id, home, places)
+            })
+            .collect();
+        places.sort_by_key(|(_, _, p)| p.first().map(|l| (l.pack, l.frame.offset, l.offset)));
+        for (id, home, places) in places {
+            let whole = places.iter().find(|place| reader.at(&id, place).is_ok());
+            if let Some(place) = whole.filter(|place| place.pack != home) {
+                plan.homes.insert(id, place.pack);
+                moved = true;
+            }
         }
         Ok(moved)
     }
