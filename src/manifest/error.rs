@@ -73,11 +73,19 @@ pub enum Error {
 impl Error {
     /// Whether the run's file is not there (any more).
     pub fn is_not_found(&self) -> bool {
+        self.io().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether this says that the bytes are not what they should be; not that they could not be
+    /// had, or that a newer eart wrote them.
+    pub fn is_damage(&self) -> bool {
+        self.io().is_none() && !matches!(self, Self::Version { .. })
+    }
+
+    fn io(&self) -> Option<&std::io::Error> {
         match self {
-            Self::Read { source, .. } => source
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound),
-            _ => false,
+            Self::Read { source, .. } => source.downcast_ref(),
+            _ => None,
         }
     }
 }

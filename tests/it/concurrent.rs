@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use crate::lab::{
     Lab, Tree, add_with, adding, assert_same, checkout, committing, fsck, gc, noise, scratch, tree,
+    tree_within,
 };
 
 fn eart(lab: &Lab, args: &[&str]) -> Command {
@@ -51,9 +52,7 @@ fn run_id(json: &str) -> RunId {
 
 /// What of the working folder lies at or below a name.
 fn part(lab: &Lab, name: &str) -> Tree {
-    let mut part = tree(&lab.work());
-    part.retain(|path, _| Path::new(path).starts_with(name));
-    part
+    tree_within(&lab.work(), name)
 }
 
 /// No file is lost, and nothing is wrong but what is derived.

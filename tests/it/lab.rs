@@ -205,6 +205,16 @@ pub fn tree(root: &Path) -> Tree {
     tree
 }
 
+/// What lies in the folder `name` of `work`, and the folder itself; nothing else is looked at.
+pub fn tree_within(work: &Path, name: &str) -> Tree {
+    let mut tree = Tree::new();
+    let meta = fs::symlink_metadata(work.join(name)).unwrap();
+    let (mode, mtime) = (meta.permissions().mode() & 0o7777, (meta.mtime(), meta.mtime_nsec()));
+    tree.insert(name.into(), Thing::Dir { mode, mtime });
+    collect(&work.join(name), &mut name.as_bytes().to_vec(), &mut tree);
+    tree
+}
+
 fn collect(dir: &Path, prefix: &mut Vec<u8>, tree: &mut Tree) {
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();

@@ -12,7 +12,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::draft::{file as draft_file, last_file};
-use super::{Repo, Result};
+use super::{Error, Repo, Result};
+use crate::disk::LockMode;
 use crate::id::{ChunkId, PackId, RunId};
 use crate::manifest::{self, ChunkList, Entry, Last, Node};
 use crate::progress::Monitor;
@@ -122,6 +123,11 @@ impl Repo {
     ///
     /// When something can be neither read nor called damaged: no permission, say.
     pub fn fsck(&self, options: FsckOptions, monitor: &dyn Monitor) -> Result<Checked> {
+        // A gc under way trusts that packs stay where it found them.
+        let _alone = match options.repair {
+            true => Some(self.folder.lock(super::gc::LOCK, LockMode::Exclusive)?),
+            false => None,
+        };
         let mut checked = Checked::default();
         // First, since repair writes the catalog anew.
         let known = self.catalog_as_written()?;
@@ -226,6 +232,7 @@ impl Repo {
             match opened.and_then(|manifest| Ok(manifest.verify()?)) {
                 Ok(()) => whole.push(id),
                 Err(e) if e.is_not_found() => {}
+                Err(Error::Manifest(e)) if !e.is_damage() => return Err(e.into()),
                 Err(e) => checked.find_lost(super::runs::file(id), reason(&e)),
             }
             monitor.advance(1);
@@ -236,8 +243,13 @@ impl Repo {
 
     fn check_drafts(&self, checked: &mut Checked) -> Result<()> {
         for name in self.draft_names()? {
-            if let Err(e) = self.draft(&name) {
-                checked.find_lost(draft_file(&name), reason(&e));
+            match self.draft(&name) {
+                Ok(_) => {}
+                Err(Error::Draft { source, .. }) if !source.is_damage() => {
+                    return Err((*source).into());
+                }
+                Err(Error::Disk(e)) => return Err(e.into()),
+                Err(e) => checked.find_lost(draft_file(&name), reason(&e)),
             }
         }
         Ok(())

@@ -27,6 +27,9 @@ use crate::store::pack_name;
 use live::Chunks;
 use space::Plan;
 
+/// Held by whoever plans what becomes of packs and carries it out.
+pub(super) const LOCK: &str = "gc.lock";
+
 /// Temporary files older than this belong to nobody: small ones live for milliseconds, and packs
 /// are only written by those whom the sweep excludes.
 const STALE: Duration = Duration::from_secs(600);
@@ -90,7 +93,7 @@ impl Repo {
         }
         let _alone = match options.dry_run {
             true => None,
-            false => Some(self.folder.lock("gc.lock", LockMode::Exclusive)?),
+            false => Some(self.folder.lock(LOCK, LockMode::Exclusive)?),
         };
         let catalog = self.catalog()?;
         if let Some((id, _)) = catalog.unreadable().first() {
