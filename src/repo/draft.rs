@@ -112,6 +112,40 @@ impl Repo {
         self.remove_draft(name)
     }
 
+    /// Drops a draft if nobody touched it for `age`, looking once more when nobody else can change
+    /// it. Whether it was dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub(super) fn drop_abandoned(&self, name: &str, age: Duration) -> Result<bool> {
+        let _share = self.share()?;
+        let _lock = self.lock_drafts()?;
+        if !self.abandoned_drafts(age)?.iter().any(|n| n == name) {
+            return Ok(false);
+        }
+        self.folder.remove(last_file(name))?;
+        self.remove_draft(name)?;
+        Ok(true)
+    }
+
+    /// Forgets what is remembered of the files of runs that are gone.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be removed.
+    pub(super) fn forget_gone(&self) -> Result<()> {
+        let _lock = self.lock_drafts()?;
+        for name in self.folder.list(DRAFTS)? {
+            if self.last(&name).is_some_and(|last| !self.run_path(last.run).is_file()) {
+                self.folder.remove(last_file(&name))?;
+                // Fails where something is staged, and then the folder is needed.
+                drop(std::fs::remove_dir(self.folder.path(format!("{DRAFTS}/{name}"))));
+            }
+        }
+        Ok(())
+    }
+
     /// Names of drafts that were not touched for `age`.
     ///
     /// # Errors

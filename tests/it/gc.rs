@@ -75,3 +75,17 @@ fn a_dry_run_says_that_the_store_would_stay_too_large() {
     let real = env.eart(["gc", "--keep", "1", "--max-size", "1"]);
     assert!(real.code() == 3 && real.stderr.contains("the store has"), "{real}");
 }
+
+#[test]
+fn what_was_remembered_of_a_run_goes_with_it() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    for job in ["job-1", "job-2"] {
+        env.eart(["add", "a", "--draft", job]).done();
+        env.eart(["commit", "--draft", job]).done();
+    }
+    assert!(env.path(".eart/drafts/job-1/last").is_file());
+    env.eart(["gc", "--keep", "1"]).done();
+    assert!(!env.path(".eart/drafts/job-1").exists());
+    assert!(env.path(".eart/drafts/job-2/last").is_file());
+}

@@ -137,7 +137,9 @@ impl Repo {
             spared = self.remove_expired(&mut fates, &mut tally)?;
             self.live_of_runs(&spared, &mut live)?;
             stays.extend(&spared);
-            drafts.retain(|name| self.drop_draft(name).is_ok());
+            let age = options.drafts.unwrap_or(Duration::MAX);
+            drafts.retain(|name| self.drop_abandoned(name, age).unwrap_or(false));
+            self.forget_gone()?;
         }
         let plan = {
             let _share = (!options.dry_run).then(|| self.share()).transpose()?;
