@@ -4,6 +4,7 @@
 //! in, from the working tree as well as from a manifest that a remote sent, and is trusted after.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::path::Path;
 
@@ -66,6 +67,11 @@ impl RelPath {
         self.0.iter().rposition(|&b| b == b'/').map(|slash| &self.0[..slash])
     }
 
+    /// The folders that hold the path, from the outermost in; the top itself is not among them.
+    pub fn folders(&self) -> impl Iterator<Item = &[u8]> {
+        folders(&self.0)
+    }
+
     /// This path with one more component or relative path behind it.
     ///
     /// # Errors
@@ -81,8 +87,66 @@ impl RelPath {
 
     /// Whether this is `folder` itself or lies below it.
     pub fn is_within(&self, folder: &RelPath) -> bool {
-        self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+        lies_within(&self.0, &folder.0)
     }
+}
+
+/// A set of places in a run: each path of it holds everything below, too.
+#[derive(Debug)]
+pub struct Places<'a>(Vec<&'a [u8]>);
+
+impl<'a> Places<'a> {
+    /// The set of these paths; `None` is the top of the run, and holds everything.
+    pub fn new(paths: impl IntoIterator<Item = Option<&'a RelPath>>) -> Self {
+        let mut places: Vec<&[u8]> =
+            paths.into_iter().map(|path| path.map_or(&b""[..], RelPath::as_bytes)).collect();
+        // By components, what lies in a folder follows it at once.
+        places.sort_by(|a, b| by_components(a, b));
+        places.dedup_by(|inner, outer| lies_within(inner, outer));
+        Self(places)
+    }
+
+    /// Which of the outermost places a path is or lies below, as a number below [`Places::len`].
+    pub fn find(&self, path: &RelPath) -> Option<usize> {
+        let path = path.as_bytes();
+        let next = self.0.partition_point(|place| by_components(place, path).is_le());
+        let place = next.checked_sub(1)?;
+        lies_within(path, self.0.get(place)?).then_some(place)
+    }
+
+    /// The place with this number; empty for the top of the run.
+    pub fn get(&self, number: usize) -> Option<&'a [u8]> {
+        self.0.get(number).copied()
+    }
+
+    /// How many places there are, none of them in another.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Orders paths by their components: a folder comes right before what is in it.
+fn by_components(a: &[u8], b: &[u8]) -> Ordering {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    // No path holds a NUL, so that it can stand for the slash, which must be the least.
+    let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    a.get(same).map(rank).cmp(&b.get(same).map(rank))
+}
+
+fn lies_within(path: &[u8], folder: &[u8]) -> bool {
+    folder.is_empty()
+        || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+/// The folders that hold a path, from the outermost in; the top itself is not among them.
+pub(crate) fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
+    slashes.map(|(end, _)| &path[..end])
 }
 
 fn bytes_error(bytes: &[u8], reason: &'static str) -> Result<RelPath, PathError> {

@@ -1,7 +1,7 @@
 //! The open draft: what `add` has staged and `commit` will seal. Touches memory only; the caller
 //! reads and writes its file.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use super::order::check_all;
 use super::sealed::Contents;
 use super::{Error, Result};
 use crate::id::{FileId, RunId};
-use crate::path::RelPath;
+use crate::path::{self, Places, RelPath};
 
 const WHAT: &str = "draft";
 const MAGIC: &[u8; 8] = b"eartdrft";
@@ -117,61 +117,74 @@ impl Draft {
         self.fingerprints.fill(None);
     }
 
-    /// Makes the draft equal `staged` at and below `prefix` (everywhere, if `None`): what was there
-    /// and is not in `staged` leaves. A file or link of the draft that stands above `prefix` gives
-    /// way to what comes below it. `staged` may come in any order; `lists` are the chunk lists of
-    /// its files of two or more chunks.
+    /// Makes the draft equal `staged` at and below `places` (`None` is the top, and everything):
+    /// what was there and is not in `staged` leaves; returns how many entries that were. A file or
+    /// link of the draft that stands above a place gives way to what comes below it. `staged` may
+    /// come in any order; `lists` are the chunk lists of its files of two or more chunks.
     ///
     /// # Errors
     ///
-    /// When an entry is malformed, not within `prefix`, there twice, or below another that is not
+    /// When an entry is malformed, not within a place, there twice, or below another that is not
     /// a folder. The draft is then as it was.
     pub fn replace_within(
         &mut self,
-        prefix: Option<&RelPath>,
+        places: &[Option<RelPath>],
         mut staged: Vec<Staged>,
         lists: BTreeMap<FileId, ChunkList>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
+        let places = Places::new(places.iter().map(Option::as_ref));
         staged.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         check_all(staged.iter().map(|(entry, _)| entry))?;
-        if let Some(prefix) = prefix
-            && let Some((outside, _)) = staged.iter().find(|(e, _)| !e.path.is_within(prefix))
-        {
-            let reason = "it is not within what is added";
-            return Err(Error::Entry { path: outside.path.clone(), reason });
+        let mut filled = vec![false; places.len()];
+        for (entry, _) in &staged {
+            match places.find(&entry.path).and_then(|place| filled.get_mut(place)) {
+                Some(filled) => *filled = true,
+                None => {
+                    let reason = "it is not within what is added";
+                    return Err(Error::Entry { path: entry.path.clone(), reason });
+                }
+            }
         }
         self.chunks.extend(lists);
-        let within = |path: &RelPath| prefix.is_none_or(|prefix| path.is_within(prefix));
-        let there = self.entries.iter().filter(|old| within(&old.path));
-        if there.eq(staged.iter().map(|(entry, _)| entry)) {
+        let within = |entry: &Entry| places.find(&entry.path).is_some();
+        if self.entries.iter().filter(|old| within(old)).eq(staged.iter().map(|(new, _)| new)) {
             // Nothing changed: the blocks still hold.
             let prints = self.entries.iter().zip(&mut self.fingerprints);
-            let prints = prints.filter(|(old, _)| within(&old.path)).map(|(_, print)| print);
+            let prints = prints.filter(|(old, _)| within(old)).map(|(_, print)| print);
             prints.zip(staged).for_each(|(print, (_, new))| *print = new);
             self.drop_lists();
-            return Ok(());
+            return Ok(0);
         }
-        let any = !staged.is_empty();
+        let filled = filled.iter().enumerate().filter(|(_, filled)| **filled);
+        let filled = filled.filter_map(|(place, _)| places.get(place));
+        let above: HashSet<&[u8]> = filled.flat_map(path::folders).collect();
         let in_the_way = |old: &Entry| {
-            any && old.node != Node::Dir && prefix.is_some_and(|p| p.is_within(&old.path))
+            old.node != Node::Dir && !above.is_empty() && above.contains(old.path.as_bytes())
         };
+        let new = |old: &Entry| staged.binary_search_by(|(s, _)| s.path.cmp(&old.path)).is_ok();
+        let left = self.entries.iter().filter(|old| within(old) && !new(old)).count();
         let mut all = self.take_staged();
-        all.retain(|(old, _)| !within(&old.path) && !in_the_way(old));
+        all.retain(|(old, _)| !within(old) && !in_the_way(old));
         all.extend(staged);
         // Two ascending runs: the sort merges them.
         all.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         self.put_staged(all);
-        Ok(())
+        Ok(left)
+    }
+
+    /// Whether the draft has anything at or below a path, or at all.
+    pub fn has_within(&self, place: Option<&RelPath>) -> bool {
+        let Some(place) = place else { return !self.entries.is_empty() };
+        let below = [place.as_bytes(), b"/"].concat();
+        let first = self.entries.partition_point(|e| e.path.as_bytes() < &below[..]);
+        let below = self.entries.get(first).is_some_and(|e| e.path.as_bytes().starts_with(&below));
+        below || self.get(place).is_some()
     }
 
     /// Takes out what stands at and below the paths; returns how many entries that were.
     pub fn remove(&mut self, paths: &[RelPath]) -> usize {
-        let paths: BTreeSet<&[u8]> = paths.iter().map(RelPath::as_bytes).collect();
-        let named = |entry: &Entry| {
-            let path = entry.path.as_bytes();
-            let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(end, _)| end);
-            ends.chain([path.len()]).any(|end| path.get(..end).is_some_and(|p| paths.contains(p)))
-        };
+        let places = Places::new(paths.iter().map(Some));
+        let named = |entry: &Entry| places.find(&entry.path).is_some();
         let before = self.entries.len();
         let mut all = self.take_staged();
         all.retain(|(entry, _)| !named(entry));
@@ -274,7 +287,7 @@ mod tests {
 
     fn draft(entries: impl IntoIterator<Item = Entry>) -> Draft {
         let mut draft = Draft::new("2026-11-21T08:00:00Z".parse().unwrap());
-        draft.replace_within(None, staged(entries), BTreeMap::new()).unwrap();
+        draft.replace_within(&[None], staged(entries), BTreeMap::new()).unwrap();
         draft
     }
 
@@ -287,7 +300,7 @@ mod tests {
     }
 
     fn add(draft: &mut Draft, at: &str, entries: impl IntoIterator<Item = Entry>) {
-        draft.replace_within(Some(&path(at)), staged(entries), BTreeMap::new()).unwrap();
+        draft.replace_within(&[Some(path(at))], staged(entries), BTreeMap::new()).unwrap();
     }
 
     #[test]
@@ -316,7 +329,7 @@ mod tests {
         let mut again = Draft::decode(&first.encode().unwrap()).unwrap();
         let print = Some(Fingerprint([3; 16]));
         let same = vec![(file("a/b"), print), (dir("a"), None)];
-        again.replace_within(Some(&path("a")), same, BTreeMap::new()).unwrap();
+        again.replace_within(&[Some(path("a"))], same, BTreeMap::new()).unwrap();
         assert_eq!(again.entries(), first.entries());
         assert_eq!(again.fingerprints(), [None, print, None]);
         assert!(again.contents().blocks.is_some());
@@ -329,7 +342,7 @@ mod tests {
         let mut draft = draft([file("a")]);
         for wrong in [vec![file("b/x"), file("b/x")], vec![file("c")], vec![file("b"), file("b/x")]]
         {
-            let result = draft.replace_within(Some(&path("b")), staged(wrong), BTreeMap::new());
+            let result = draft.replace_within(&[Some(path("b"))], staged(wrong), BTreeMap::new());
             assert!(matches!(result, Err(Error::Entry { .. })));
             assert_eq!(paths(&draft), ["a"]);
         }
@@ -342,7 +355,7 @@ mod tests {
         let lists = BTreeMap::from([(id, list)]);
         let mut copy = file("b");
         copy.node = file("a").node;
-        draft.replace_within(None, staged([file("a"), copy]), lists).unwrap();
+        draft.replace_within(&[None], staged([file("a"), copy]), lists).unwrap();
         assert_eq!(draft.remove(&[path("a")]), 1);
         assert_eq!(draft.chunks().len(), 1);
         assert_eq!(draft.remove(&[path("b"), path("c")]), 1);
@@ -380,7 +393,7 @@ mod tests {
             draft.new_bytes = 77;
             draft.sources.push(Source { at: None, from: "/x/y".into() });
             draft.sources.push(Source { at: Some(path("a")), from: "a".into() });
-            draft.replace_within(None, staged, lists).unwrap();
+            draft.replace_within(&[None], staged, lists).unwrap();
             let bytes = draft.encode().unwrap();
             let back = Draft::decode(&bytes).unwrap();
             prop_assert_eq!(back.entries(), draft.entries());
@@ -394,23 +407,32 @@ mod tests {
         #[test]
         fn replacing_equals_a_naive_model(
             old in sample::any_tree(),
-            (prefix, new) in any_prefix()
-                .prop_flat_map(|p| (Just(p.clone()), sample::any_tree_within(p))),
+            parts in prop::collection::vec(any_prefix()
+                .prop_flat_map(|p| (Just(p.clone()), sample::any_tree_within(p))), 1..4),
         ) {
+            let (places, new): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+            let new = sample::settle(new.into_iter().flatten());
+            let mut left = 0;
             let mut model: BTreeMap<RelPath, Entry> = BTreeMap::new();
             for entry in &old {
-                let within = prefix.as_ref().is_none_or(|p| entry.path.is_within(p));
+                let within = |p: &Option<RelPath>| p.as_ref().is_none_or(|p| entry.path.is_within(p));
+                let within = places.iter().any(within);
                 let in_the_way = entry.node != Node::Dir
                     && new.iter().any(|n| n.path.is_within(&entry.path));
+                left += usize::from(within && !new.iter().any(|n| n.path == entry.path));
                 if !within && !in_the_way {
                     model.insert(entry.path.clone(), entry.clone());
                 }
             }
             model.extend(new.iter().map(|e| (e.path.clone(), e.clone())));
             let mut draft = draft(old);
-            draft.replace_within(prefix.as_ref(), staged(new), BTreeMap::new()).unwrap();
+            prop_assert_eq!(draft.replace_within(&places, staged(new), BTreeMap::new()).unwrap(), left);
             prop_assert!(draft.entries().iter().eq(model.values()));
             prop_assert!(check_all(draft.entries()).is_ok());
+            for place in places {
+                let there = model.keys().any(|p| place.as_ref().is_none_or(|at| p.is_within(at)));
+                prop_assert_eq!(draft.has_within(place.as_ref()), there);
+            }
         }
 
         #[test]

@@ -105,9 +105,9 @@ fn prepared_blocks_give_the_same_run() {
     let staged = |entries: &[Entry]| entries.iter().map(|e| (e.clone(), None)).collect();
     let mut draft = Draft::new(sample::meta().started);
     assert!(!draft.adopt_blocks(&loaded, loaded_blocks.clone()));
-    draft.replace_within(None, staged(&entries), BTreeMap::new()).unwrap();
+    draft.replace_within(&[None], staged(&entries), BTreeMap::new()).unwrap();
     assert!(draft.adopt_blocks(&loaded, loaded_blocks));
-    draft.replace_within(Some(&path("report/001")), staged(&[]), BTreeMap::new()).unwrap();
+    draft.replace_within(&[Some(path("report/001"))], staged(&[]), BTreeMap::new()).unwrap();
     let read = Draft::decode(&draft.encode().unwrap()).unwrap();
     assert_eq!(read.entries(), draft.entries());
     assert!(draft.entries().len() < entries.len());

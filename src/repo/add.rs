@@ -15,7 +15,7 @@ use crate::id::FileId;
 use crate::manifest::{
     Block, ChunkList, Draft, Entry, Fingerprint, Last, Manifest, Node, Source, Staged,
 };
-use crate::path::RelPath;
+use crate::path::{Places, RelPath};
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Index, Written};
 use crate::work::classify::Detected;
@@ -94,18 +94,13 @@ impl Repo {
         let written = self.read(&mut plan, index, options, clock, monitor)?;
         let mut added = plan.added;
         added.new_bytes = written.stored;
-        let (parts, lists) = plan.staged(options.declared, roots.len());
+        let (staged, lists) = plan.staged(options.declared);
+        let places: Vec<Option<RelPath>> = roots.iter().map(|root| root.at.clone()).collect();
 
         let lock = self.lock_drafts()?;
         let mut draft = self.draft(&options.draft)?.unwrap_or_else(|| Draft::new(self.clock.now()));
         claim(&mut draft, &roots)?;
-        for (root, staged) in roots.iter().zip(parts) {
-            let at = root.at.as_ref();
-            let here = |e: &&Entry| at.is_none_or(|at| e.path.is_within(at));
-            let gone = |e: &&Entry| staged.binary_search_by(|(s, _)| s.path.cmp(&e.path)).is_err();
-            added.removed += draft.entries().iter().filter(here).filter(gone).count() as u64;
-            draft.replace_within(at, staged, lists.clone())?;
-        }
+        added.removed = draft.replace_within(&places, staged, lists)? as u64;
         added.removed += draft.remove(&gone) as u64;
         draft.new_bytes += written.stored;
         if let Some((_, entries, _)) = &known.last {
@@ -267,7 +262,6 @@ struct Plan {
 struct Item {
     entry: Entry,
     print: Option<Fingerprint>,
-    root: u32,
     state: State,
 }
 
@@ -345,7 +339,7 @@ impl Plan {
                 }
             },
         }
-        self.items.push(Item { entry, print, root: f.root, state });
+        self.items.push(Item { entry, print, state });
         Ok(())
     }
 
@@ -377,42 +371,32 @@ impl Plan {
         }
     }
 
-    /// The entries of each root in path order, and the chunk lists of all.
-    fn staged(
-        self,
-        declared: Option<ArtifactType>,
-        roots: usize,
-    ) -> (Vec<Vec<Staged>>, BTreeMap<FileId, ChunkList>) {
-        let mut parts: Vec<Vec<Staged>> = (0..roots).map(|_| Vec::new()).collect();
-        for item in self.items {
-            if let (State::Ready, Some(part)) = (item.state, parts.get_mut(item.root as usize)) {
-                let mut entry = item.entry;
-                entry.declared = declared.filter(|_| matches!(entry.node, Node::File { .. }));
-                part.push((entry, item.print));
-            }
-        }
-        (parts, self.lists)
+    /// The entries to stage in path order, and the chunk lists of all.
+    fn staged(self, declared: Option<ArtifactType>) -> (Vec<Staged>, BTreeMap<FileId, ChunkList>) {
+        let ready = self.items.into_iter().filter(|item| matches!(item.state, State::Ready));
+        let staged = ready.map(|Item { mut entry, print, .. }| {
+            entry.declared = declared.filter(|_| matches!(entry.node, Node::File { .. }));
+            (entry, print)
+        });
+        (staged.collect(), self.lists)
     }
 }
 
 /// Notes where the roots come from; fails when the draft has their paths from elsewhere.
 fn claim(draft: &mut Draft, roots: &[Root]) -> Result<()> {
-    let held = |s: &Source| match &s.at {
-        None => !draft.entries().is_empty(),
-        Some(at) => draft.entries().iter().any(|e| e.path.is_within(at)),
+    let held = draft.sources.iter().filter(|s| draft.has_within(s.at.as_ref())).cloned();
+    let new = roots.iter().map(|r| Source { at: r.at.clone(), from: r.source.clone() });
+    let sources: Vec<Source> = held.chain(new).collect();
+    agree(sources.iter().map(|s| (s.at.as_ref(), &*s.from)))?;
+    // As they agree, each outermost one tells where all below it comes from.
+    let places = Places::new(sources.iter().map(|s| s.at.as_ref()));
+    let outermost = |s: &&Source| {
+        s.at.as_ref()
+            .is_none_or(|at| places.find(at).and_then(|n| places.get(n)) == Some(at.as_bytes()))
     };
-    let mut sources: Vec<Source> = draft.sources.iter().filter(|s| held(s)).cloned().collect();
-    for root in roots {
-        for source in &sources {
-            agree(root, &Root { source: source.from.clone(), at: source.at.clone() })?;
-        }
-    }
-    for root in roots {
-        let source = Source { at: root.at.clone(), from: root.source.clone() };
-        if !sources.contains(&source) {
-            sources.push(source);
-        }
-    }
-    draft.sources = sources;
+    let mut kept: Vec<Source> = sources.iter().filter(outermost).cloned().collect();
+    kept.sort_by(|a, b| a.at.cmp(&b.at));
+    kept.dedup();
+    draft.sources = kept;
     Ok(())
 }

@@ -190,7 +190,7 @@ impl Repo {
         let entries = manifest.entries().collect::<std::result::Result<Vec<_>, _>>()?;
         let lists = manifest.chunk_lists().collect::<std::result::Result<BTreeMap<_, _>, _>>()?;
         let staged = entries.into_iter().map(|e| (e, None)).collect();
-        draft.replace_within(None, staged, lists)?;
+        draft.replace_within(&[None], staged, lists)?;
         let meta = manifest.meta().clone();
         Ok(Part { name: meta.name.clone(), draft, run: Some(meta) })
     }
@@ -277,6 +277,6 @@ fn join(parts: Vec<Part>, prefix: bool) -> Result<Draft> {
     }
     let mut draft = Draft::new(started);
     draft.new_bytes = new_bytes;
-    draft.replace_within(None, staged, lists)?;
+    draft.replace_within(&[None], staged, lists)?;
     Ok(draft)
 }

@@ -1,5 +1,7 @@
 //! From the paths a user typed to what is walked and where it goes in the run.
 
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -29,10 +31,11 @@ pub(super) fn roots(
         return Err(Error::usage(message, None));
     }
     let work = real(work)?;
+    let mut folders = Folders::default();
     let mut roots: Vec<Root> = Vec::with_capacity(paths.len());
     let mut missing = Vec::new();
     for path in paths {
-        let (source, there) = locate(&cwd.join(path))?;
+        let (source, there) = folders.locate(&cwd.join(path))?;
         let at = match (target, source.strip_prefix(&work)) {
             (Some(target), _) => Some(target.clone()),
             (None, Ok(inside)) if inside.as_os_str().is_empty() => None,
@@ -45,25 +48,32 @@ pub(super) fn roots(
                 }
             },
         };
-        if !there {
-            missing.push((path.clone(), at));
-            continue;
+        match there {
+            true => roots.push(Root { source, at }),
+            false => missing.push((path.clone(), at)),
         }
-        let root = Root { source, at };
-        for other in &roots {
-            agree(&root, other)?;
-        }
-        roots.push(root);
     }
+    agree(roots.iter().map(|r| (r.at.as_ref(), &*r.source)))?;
     // A path below another that is taken anyway is walked once; outer ones come first.
     roots.sort_by(|a, b| a.at.cmp(&b.at));
     roots.dedup();
-    let all = roots.clone();
-    let covered = |r: &Root, o: &Root| {
-        below(&r.at, &o.at).is_some_and(|rest| o != r && !rest.split(|b| *b == b'/').any(is_hidden))
+    let named: HashSet<Vec<u8>> = roots.iter().map(|r| place(r.at.as_ref()).to_vec()).collect();
+    let covered = |at: &RelPath| {
+        let rest = |outer: &[u8]| at.as_bytes().get(outer.len()..).unwrap_or_default();
+        above(at).any(|o| named.contains(o) && !rest(o).split(|b| *b == b'/').any(is_hidden))
     };
-    roots.retain(|r| !all.iter().any(|o| covered(r, o)));
+    roots.retain(|r| !r.at.as_ref().is_some_and(covered));
     Ok((roots, missing))
+}
+
+/// The folders that hold a path of the run, its top among them.
+fn above(at: &RelPath) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(&b""[..]).chain(at.folders())
+}
+
+/// A place in the run as bytes; empty for its top.
+fn place(at: Option<&RelPath>) -> &[u8] {
+    at.map_or(b"", RelPath::as_bytes)
 }
 
 /// Whether a walk passes this name over, so that it must be named to be taken.
@@ -71,65 +81,72 @@ fn is_hidden(name: &[u8]) -> bool {
     matches!(name, b".git" | b".eart")
 }
 
-/// Fails when two roots mean two files for one path of the run.
-pub(super) fn agree(a: &Root, b: &Root) -> Result<()> {
-    let (inner, outer) = if below(&a.at, &b.at).is_some() { (a, b) } else { (b, a) };
-    let Some(rest) = below(&inner.at, &outer.at) else { return Ok(()) };
-    let expected = match rest {
-        b"" => outer.source.clone(),
-        rest => outer.source.join(std::ffi::OsStr::from_bytes(rest)),
-    };
-    if expected == inner.source {
-        return Ok(());
+/// Fails when two sources mean two files for one path of the run.
+pub(super) fn agree<'a>(
+    sources: impl Iterator<Item = (Option<&'a RelPath>, &'a Path)> + Clone,
+) -> Result<()> {
+    let mut taken: HashMap<&[u8], &Path> = HashMap::new();
+    for (at, source) in sources.clone() {
+        let first = taken.entry(place(at)).or_insert(source);
+        if *first != source {
+            return Err(disagree(at, first, source));
+        }
     }
-    let place = inner.at.as_ref().map_or_else(|| "the top".into(), |p| quote(p.as_bytes()));
-    Err(Error::hinted(
-        format!(
-            "Two sources for {place} in the run: {} and {}",
-            expected.display(),
-            inner.source.display()
-        ),
-        "give one of them another place with --as, or take the first out with `eart reset`",
-    ))
+    for (at, source) in sources {
+        let Some(path) = at else { continue };
+        for outer in above(path) {
+            let Some(from) = taken.get(outer) else { continue };
+            let rest = path.as_bytes().get(outer.len()..).unwrap_or_default();
+            let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+            let expected = from.join(OsStr::from_bytes(rest));
+            if expected != source {
+                return Err(disagree(at, &expected, source));
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The rest of `path` below `folder`, if it lies there; `None` stands for the top.
-fn below<'a>(path: &'a Option<RelPath>, folder: &Option<RelPath>) -> Option<&'a [u8]> {
-    match (path, folder) {
-        (None, None) => Some(b""),
-        (Some(path), None) => Some(path.as_bytes()),
-        (None, Some(_)) => None,
-        (Some(path), Some(folder)) if path.is_within(folder) => {
-            let rest = &path.as_bytes()[folder.as_bytes().len()..];
-            Some(rest.strip_prefix(b"/").unwrap_or(rest))
-        }
-        _ => None,
-    }
+fn disagree(at: Option<&RelPath>, one: &Path, other: &Path) -> Error {
+    let place = at.map_or_else(|| "the top".into(), |p| quote(p.as_bytes()));
+    Error::hinted(
+        format!("Two sources for {place} in the run: {} and {}", one.display(), other.display()),
+        "give one of them another place with --as, or take the first out with `eart reset`",
+    )
 }
 
 fn real(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(|source| Error::Source { path: path.to_owned(), source })
 }
 
-/// The absolute path without links, but for the last component: a link that is named is taken as a
-/// link. And whether something is there.
-fn locate(path: &Path) -> Result<(PathBuf, bool)> {
-    let failed = |source| Error::Source { path: path.to_owned(), source };
-    match (path.components().next_back(), path.parent()) {
-        (Some(Component::Normal(name)), Some(parent)) => {
-            let parent = match fs::canonicalize(parent) {
-                Ok(parent) => parent,
+/// Folders that named paths lie in, and where they are in truth.
+#[derive(Default)]
+struct Folders(HashMap<PathBuf, PathBuf>);
+
+impl Folders {
+    /// The absolute path without links, but for the last component: a link that is named is taken
+    /// as a link. And whether something is there.
+    fn locate(&mut self, path: &Path) -> Result<(PathBuf, bool)> {
+        let failed = |source| Error::Source { path: path.to_owned(), source };
+        let (Some(Component::Normal(name)), Some(parent)) =
+            (path.components().next_back(), path.parent())
+        else {
+            return Ok((real(path)?, true));
+        };
+        let parent = match self.0.get(parent) {
+            Some(known) => known.clone(),
+            None => match fs::canonicalize(parent) {
+                Ok(found) => self.0.entry(parent.to_owned()).or_insert(found).clone(),
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok((path.to_owned(), false)),
                 Err(e) => return Err(failed(e)),
-            };
-            let found = parent.join(name);
-            match fs::symlink_metadata(&found) {
-                Ok(_) => Ok((found, true)),
-                Err(e) if e.kind() == ErrorKind::NotFound => Ok((found, false)),
-                Err(e) => Err(failed(e)),
-            }
+            },
+        };
+        let found = parent.join(name);
+        match fs::symlink_metadata(&found) {
+            Ok(_) => Ok((found, true)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok((found, false)),
+            Err(e) => Err(failed(e)),
         }
-        _ => Ok((real(path)?, true)),
     }
 }
 
@@ -137,17 +154,32 @@ fn locate(path: &Path) -> Result<(PathBuf, bool)> {
 mod tests {
     use super::*;
 
-    fn root(source: &str, at: Option<&str>) -> Root {
-        Root { source: source.into(), at: at.map(|p| RelPath::new(p).unwrap()) }
+    fn agree(sources: &[(&str, Option<&str>)]) -> Result<()> {
+        let sources: Vec<_> =
+            sources.iter().map(|(s, at)| (at.map(|p| RelPath::new(p).unwrap()), s)).collect();
+        super::agree(sources.iter().map(|(at, source)| (at.as_ref(), Path::new(source))))
     }
 
     #[test]
     fn one_path_has_one_source() {
-        assert!(agree(&root("/w/a", Some("a")), &root("/w/a/b", Some("a/b"))).is_ok());
-        assert!(agree(&root("/w", None), &root("/w/a/b", Some("a/b"))).is_ok());
-        assert!(agree(&root("/w/a", Some("a")), &root("/x/b", Some("b"))).is_ok());
-        assert!(agree(&root("/w/a", Some("a")), &root("/x/a", Some("a"))).is_err());
-        assert!(agree(&root("/x/a/b", Some("a/b")), &root("/w", None)).is_err());
-        assert!(agree(&root("/x", None), &root("/y", None)).is_err());
+        for (one, other) in [
+            (("/w/a", Some("a")), ("/w/a/b", Some("a/b"))),
+            (("/w", None), ("/w/a/b", Some("a/b"))),
+            (("/w/a", Some("a")), ("/x/b", Some("b"))),
+            (("/w/a", Some("a")), ("/w/a", Some("a"))),
+            (("/w/a", Some("a")), ("/x/a-b", Some("a-b"))),
+        ] {
+            assert!(agree(&[one, other]).is_ok(), "{one:?} {other:?}");
+            assert!(agree(&[other, one]).is_ok(), "{other:?} {one:?}");
+        }
+        for (one, other) in [
+            (("/w/a", Some("a")), ("/x/a", Some("a"))),
+            (("/x/a/b", Some("a/b")), ("/w", None)),
+            (("/x/a/b/c", Some("a/b/c")), ("/w/a", Some("a"))),
+            (("/x", None), ("/y", None)),
+        ] {
+            assert!(agree(&[one, ("/w/z", Some("z")), other]).is_err(), "{one:?} {other:?}");
+            assert!(agree(&[other, ("/w/z", Some("z")), one]).is_err(), "{other:?} {one:?}");
+        }
     }
 }

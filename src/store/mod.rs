@@ -19,7 +19,7 @@ pub use index::{Index, pack_name};
 pub use pack::{ChunkRow, Footer, FrameRow};
 pub use read::Reader;
 pub use segment::Location;
-pub use write::{IdHash, Lane, Writer, Written};
+pub use write::{IdHash, Lane, Named, Writer, Written};
 
 use std::path::PathBuf;
 use std::sync::Arc;

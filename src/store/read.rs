@@ -241,8 +241,8 @@ enum Held {
     Raw,
 }
 
-/// Reads `len` bytes of a pack into `out`. The length is checked against the file before memory
-/// is set aside for it.
+/// Reads `len` bytes of a pack into `out`. No frame is longer than [`MAX_RAW`]: what names a place
+/// in a pack was checked for that.
 fn read_at(shared: &Shared, pack: PackId, at: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
     let file = open(shared, pack)?;
     let on = |e| disk::Error::new("read", shared.folder.path(pack_name(pack)), e);

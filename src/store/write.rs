@@ -56,7 +56,11 @@ type Claims = HashSet<ChunkId, IdHash>;
 pub struct Writer {
     shared: Arc<Shared>,
     keeper: Option<JoinHandle<()>>,
+    packs: Named,
 }
+
+/// Packs that have got their names; the list grows as they do.
+pub type Named = Arc<Mutex<Vec<PackId>>>;
 
 /// What a writer stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,8 +94,10 @@ impl Writer {
         let (sender, jobs) = channel();
         let failed = Arc::new(Mutex::new(None));
         let report = failed.clone();
+        let packs = Named::default();
+        let named = packs.clone();
         let keeper = std::thread::spawn(move || {
-            if let Err(e) = keep(jobs) {
+            if let Err(e) = keep(jobs, &named) {
                 *lock(&report) = Some(e);
             }
         });
@@ -106,7 +112,12 @@ impl Writer {
             raw: AtomicU64::new(0),
             stored: AtomicU64::new(0),
         };
-        Self { shared: Arc::new(shared), keeper: Some(keeper) }
+        Self { shared: Arc::new(shared), keeper: Some(keeper), packs }
+    }
+
+    /// The packs of this writer that are in place. Once it was finished or dropped, no more come.
+    pub fn packs(&self) -> Named {
+        self.packs.clone()
     }
 
     /// A lane for one thread. Close it with [`Lane::close`] before [`Writer::finish`].
@@ -314,12 +325,15 @@ enum Job {
 }
 
 /// Syncs packs as they come and gives them their names.
-fn keep(jobs: std::sync::mpsc::Receiver<Job>) -> Result<()> {
+fn keep(jobs: std::sync::mpsc::Receiver<Job>, named: &Mutex<Vec<PackId>>) -> Result<()> {
     for job in jobs {
         match job {
             // The system tells of a failed write once: what is not said here is never said.
             Job::Flush(file, path) => file.sync_data().map_err(disk::Error::on("sync", &path))?,
-            Job::Keep(temp, id) => temp.place(pack_name(id))?,
+            Job::Keep(temp, id) => {
+                temp.place(pack_name(id))?;
+                lock(named).push(id);
+            }
         }
     }
     Ok(())

@@ -24,14 +24,18 @@ struct Small {
 }
 
 impl Small {
-    /// `None` where nothing can be mounted.
+    /// A disk of 8 MiB; `None` where nothing can be mounted.
     fn new() -> Option<Self> {
+        Self::sized("8m")
+    }
+
+    fn sized(size: &str) -> Option<Self> {
         let root = scratch();
         let disk = root.path().join("disk");
         for dir in ["disk", "work"] {
             fs::create_dir(root.path().join(dir)).unwrap();
         }
-        let options = ["-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs"];
+        let options = ["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "tmpfs"];
         let mounted = Command::new("mount").args(options).arg(&disk).output();
         if !mounted.as_ref().is_ok_and(|m| m.status.success()) {
             assert!(std::env::var_os("CI").is_none(), "CI must be able to mount: {mounted:?}");
@@ -222,6 +226,33 @@ fn gc_on_a_full_disk_gives_space_back() {
     let log = String::from_utf8(small.repo.folder().read("audit.log").unwrap()).unwrap();
     let whole = log.lines().filter(|l| serde_json::from_str::<serde_json::Value>(l).is_ok());
     assert_eq!(whole.count(), 4, "{log}");
+}
+
+#[test]
+fn gc_takes_back_what_a_full_disk_kept_it_from_finishing() {
+    let Some(small) = Small::sized("320m") else { return };
+    for n in 0..100 {
+        small.write(&format!("run/{n:03}-own.bin"), &noise(n, 1_000_000));
+        small.write(&format!("run/{n:03}-shared.bin"), &noise(1000 + n, 1_000_000));
+    }
+    small.run("run");
+    for n in 0..100 {
+        fs::remove_file(small.work().join(format!("run/{n:03}-own.bin"))).unwrap();
+    }
+    let last = small.run("run");
+    // Room for the first of two new packs: it is in place when the second does not fit.
+    let packs = || small.repo.folder().list("packs").unwrap();
+    let before = packs();
+    small.fill(80 << 20);
+    let collected = gc(&small.repo, 1).unwrap();
+    assert_eq!(packs(), before);
+    assert_eq!((collected.packs_rewritten, collected.freed < 1 << 20), (0, true), "{collected:?}");
+    small.holds(last, &part(&small.work(), "run"));
+    small.drain();
+    let collected = gc(&small.repo, 1).unwrap();
+    assert!(collected.freed > 95_000_000, "{collected:?}");
+    small.holds(last, &part(&small.work(), "run"));
+    assert!(fsck(&small.repo).unwrap().is_clean());
 }
 
 #[test]

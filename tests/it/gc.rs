@@ -5,6 +5,7 @@ use std::fs;
 use insta::assert_snapshot;
 
 use crate::env::TestEnv;
+use crate::lab::noise;
 use crate::log::three_runs;
 
 /// The file of a run's manifest.
@@ -88,4 +89,39 @@ fn what_was_remembered_of_a_run_goes_with_it() {
     env.eart(["gc", "--keep", "1"]).done();
     assert!(!env.path(".eart/drafts/job-1").exists());
     assert!(env.path(".eart/drafts/job-2/last").is_file());
+}
+
+#[test]
+fn a_damaged_pack_stays_and_is_named() {
+    let env = TestEnv::new();
+    for n in 0..10 {
+        let text =
+            |seed| noise(seed, 10_000).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        env.write(format!("out/own-{n}.txt"), text(n));
+        env.write(format!("out/shared-{n}.txt"), text(100 + n));
+    }
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "old"]).done();
+    for n in 0..10 {
+        fs::remove_file(env.path(format!("out/own-{n}.txt"))).unwrap();
+    }
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "new"]).done();
+    let packs = || fs::read_dir(env.path(".eart/packs")).unwrap().map(|e| e.unwrap().path());
+    let packs = || packs().collect::<Vec<_>>();
+    let before = packs();
+    let mut bytes = fs::read(&before[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&before[0], &bytes).unwrap();
+
+    let collected = env.eart(["gc", "--keep", "1"]);
+    assert_eq!(collected.code(), 3, "{collected}");
+    assert!(collected.stderr.contains("is damaged"), "{collected}");
+    assert!(collected.stderr.contains("eart fsck --data"), "{collected}");
+    assert!(env.eart(["log"]).done().lines().count() == 1);
+    assert!(packs().contains(&before[0]));
+    let again = env.eart(["gc", "--keep", "1", "--json"]);
+    assert_eq!(again.code(), 3, "{again}");
+    assert_eq!(again.json()["problems"].as_array().unwrap().len(), 1, "{again}");
 }

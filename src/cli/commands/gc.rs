@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::cli::output::{BAD, DIM, GOOD, ID, Json, Text, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::Config;
 use crate::config::value::{
     Label, format_size, parse_age, parse_label, parse_label_name, parse_size,
 };
+use crate::progress::Problem;
 use crate::repo::{Collected, Fate, GcOptions, Policy};
 
 /// A run stays when any keep rule says so; tags and pins always stay. Any --keep flag replaces the
@@ -66,6 +69,13 @@ fn within(text: &str) -> Result<u64, String> {
     }
 }
 
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    collected: &'a Collected,
+    problems: &'a [Problem],
+}
+
 impl Args {
     /// The policy: the flags' if any keep flag was given, else the configured one.
     fn policy(&self, config: &Config) -> Policy {
@@ -107,7 +117,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     };
     context.unwind_on_signals();
     let collected = repo.gc(&options, context)?;
-    let exit = context.show(args.json, &collected, |out| write(out, &collected, args))?;
+    let problems = context.told().clone();
+    let output = Output { collected: &collected, problems: &problems };
+    context.show(args.json, &output, |out| write(out, &collected, args))?;
     if collected.too_large {
         let limit = format_size(options.policy.max_size.unwrap_or_default());
         context.warn(&format!(
@@ -117,7 +129,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         ));
         return Ok(Exit::Problems);
     }
-    Ok(exit)
+    Ok(context.exit())
 }
 
 fn write(out: &mut Text<'_>, c: &Collected, args: &Args) -> io::Result<()> {

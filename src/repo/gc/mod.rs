@@ -148,11 +148,7 @@ impl Repo {
             monitor.end();
             if !options.dry_run {
                 monitor.begin_items("Moving", Some(plan.rewrite.len() as u64));
-                match plan.rewrite(self, &live, options.level, monitor) {
-                    // No room to move anything: deleting needs none, and makes some.
-                    Err(e) if e.is_full() => plan.rewrite.clear(),
-                    moved => tally.added += moved?,
-                }
+                tally.added += plan.rewrite(self, &live, options.level, monitor)?;
                 monitor.end();
             }
             plan
@@ -236,7 +232,8 @@ impl Repo {
     fn sweep(&self, plan: Plan, live: Chunks, planned: &[RunId], tally: &mut Tally) -> Result<()> {
         let _exclusive = self.exclude()?;
         let planned: HashSet<&RunId> = planned.iter().collect();
-        let doomed: HashSet<PackId> = plan.delete.iter().chain(&plan.rewrite).copied().collect();
+        let doomed = plan.delete.iter().chain(&plan.rewrite).chain(&plan.given_up);
+        let doomed: HashSet<PackId> = doomed.copied().collect();
         // What the packs say themselves: a damaged segment must not send a chunk elsewhere.
         let index = self.store.index_of_footers()?;
         let mut spared: HashSet<PackId> = HashSet::new();

@@ -1,12 +1,13 @@
 //! Which packs go, which are written anew, which stay as they are.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use crate::id::{ChunkId, PackId};
-use crate::progress::Monitor;
+use crate::progress::{Monitor, Problem};
 use crate::repo::{Error, Repo, Result};
 use crate::store::{
-    ChunkRow, Compression, FrameRow, IdHash, Index, Lane, Location, Reader, pack_name,
+    self, ChunkRow, Compression, FrameRow, IdHash, Index, Lane, Location, Reader, Writer, pack_name,
 };
 
 use super::live::Chunks;
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) rewrite: Vec<PackId>,
     /// Packs that stay.
     pub(super) keep: Vec<PackId>,
+    /// New packs of which nothing is needed, because the disk was too full for the others.
+    pub(super) given_up: Vec<PackId>,
     /// Bytes that deleting and rewriting will free, as far as can be told before.
     pub(super) frees: u64,
     /// Which chunks of which pack are needed from there.
@@ -155,9 +158,10 @@ impl Plan {
     }
 
     /// Moves what is needed of the packs to rewrite into new ones, and returns their bytes. When
-    /// this returns, the new packs are on disk.
+    /// this returns, the new packs are on disk. Packs that cannot be moved from stay as they are:
+    /// damaged ones, which the monitor is told of, and all of them when the disk is full.
     pub(super) fn rewrite(
-        &self,
+        &mut self,
         repo: &Repo,
         live: &Chunks,
         level: i32,
@@ -167,24 +171,59 @@ impl Plan {
             return Ok(0);
         }
         let writer = repo.store.rewriter();
+        let named = writer.packs();
+        match self.move_all(repo, writer, live, level, monitor) {
+            // No room to move anything: deleting needs none, and makes some.
+            Err(e) if e.is_full() => {
+                self.keep.append(&mut self.rewrite);
+                self.given_up =
+                    std::mem::take(&mut named.lock().unwrap_or_else(|e| e.into_inner()));
+                let size = |pack: &PackId| super::size_of(&repo.folder.path(pack_name(*pack)));
+                Ok(self.given_up.iter().map(size).sum())
+            }
+            moved => moved,
+        }
+    }
+
+    fn move_all(
+        &mut self,
+        repo: &Repo,
+        writer: Writer,
+        live: &Chunks,
+        level: i32,
+        monitor: &dyn Monitor,
+    ) -> Result<u64> {
+        use rayon::prelude::*;
         let reader = repo.store.reader()?;
-        let outcome = {
-            use rayon::prelude::*;
-            let half = self.rewrite.len().div_ceil(rayon::current_num_threads());
-            self.rewrite.par_chunks(half).try_for_each(|packs| {
-                let mut mover = Mover { lane: writer.lane(), reader: reader.fork(), level, live };
-                for pack in packs {
-                    if monitor.interrupted() {
-                        return Err(Error::Interrupted);
-                    }
-                    mover.pack(repo, *pack, &self.homes)?;
-                    monitor.advance(1);
+        let damaged = Mutex::new(Vec::new());
+        let share = self.rewrite.len().div_ceil(rayon::current_num_threads());
+        self.rewrite.par_chunks(share).try_for_each(|packs| {
+            let mut mover = Mover { lane: writer.lane(), reader: reader.fork(), level, live };
+            for pack in packs {
+                if monitor.interrupted() {
+                    return Err(Error::Interrupted);
                 }
-                Ok(mover.lane.close()?)
-            })
-        };
-        outcome?;
-        Ok(writer.finish()?.stored)
+                match mover.pack(repo, *pack, &self.homes) {
+                    Err(Error::Store(store::Error::Damaged { .. } | store::Error::Missing(_))) => {
+                        damaged.lock().unwrap_or_else(|e| e.into_inner()).push(*pack);
+                    }
+                    other => other?,
+                }
+                monitor.advance(1);
+            }
+            Ok(mover.lane.close()?)
+        })?;
+        let written = writer.finish()?;
+        for pack in damaged.into_inner().unwrap_or_else(|e| e.into_inner()) {
+            monitor.problem(Problem {
+                path: pack_name(pack),
+                what: "is damaged, so what nobody needs of it stays, too; see `eart fsck --data`"
+                    .into(),
+            });
+            self.rewrite.retain(|other| *other != pack);
+            self.keep.push(pack);
+        }
+        Ok(written.stored)
     }
 }
 
@@ -228,7 +267,6 @@ impl Mover<'_> {
             };
             let wanted: Vec<ChunkId> = rows.iter().filter(wanted).map(|r| r.id).collect();
             for id in wanted {
-                // A chunk that is damaged here stays where it is: its pack is spared.
                 let bytes = self.reader.chunk(&id)?;
                 self.lane.put(id, bytes, wish)?;
             }
