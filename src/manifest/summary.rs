@@ -27,6 +27,7 @@ pub struct Largest {
     /// Its path; the first one of those that are equally large.
     pub path: RelPath,
     /// Its length in bytes.
+    #[serde(rename = "size_bytes")]
     pub size: u64,
 }
 

@@ -25,8 +25,10 @@ pub struct Stats {
     /// Length of the packs that hold them.
     pub stored_bytes: u64,
     /// What sharing chunks saves: logical less unique.
+    #[serde(rename = "saved_by_deduplication_bytes")]
     pub saved_by_deduplication: u64,
     /// What compression saves: unique less stored.
+    #[serde(rename = "saved_by_compression_bytes")]
     pub saved_by_compression: u64,
     /// Chunks in the store.
     pub chunks: u64,
@@ -44,12 +46,16 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Overhead {
     /// The runs' manifests.
+    #[serde(rename = "manifest_bytes")]
     pub manifests: u64,
     /// The index of chunks.
+    #[serde(rename = "index_bytes")]
     pub index: u64,
     /// The catalog of runs.
+    #[serde(rename = "catalog_bytes")]
     pub catalog: u64,
     /// Drafts, with what is remembered of the files that were committed last.
+    #[serde(rename = "draft_bytes")]
     pub drafts: u64,
 }
 

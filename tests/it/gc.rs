@@ -46,7 +46,8 @@ fn a_tag_or_pin_whose_run_is_gone_stops_it() {
     let refused = env.eart(["gc", "--keep", "1"]);
     assert!(refused.code() == 1 && refused.stderr.contains("is pinned and not there"), "{refused}");
     let pin = fs::read_dir(env.path(".eart/refs/pins")).unwrap().next().unwrap().unwrap();
-    fs::remove_file(pin.path()).unwrap();
+    let unpinned = env.eart(["unpin", pin.file_name().to_str().unwrap()]).done();
+    assert!(unpinned.ends_with("(a run that is not there)\n"), "{unpinned}");
     env.eart(["gc", "--keep", "1"]).done();
 }
 

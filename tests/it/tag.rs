@@ -103,7 +103,7 @@ fn stats_add_up() {
     assert_eq!((&stats["runs"], &stats["files"]), (&3.into(), &5.into()));
     assert_eq!(stats["logical_bytes"], 3 * 2 + 300 + 5000);
     assert_eq!(stats["unique_bytes"], 2 + 300 + 5000);
-    assert_eq!(stats["saved_by_deduplication"], 4);
+    assert_eq!(stats["saved_by_deduplication_bytes"], 4);
     let packs = std::fs::read_dir(env.path(".eart/packs")).unwrap();
     let stored: u64 = packs.map(|p| p.unwrap().metadata().unwrap().len()).sum();
     assert_eq!(stats["stored_bytes"], stored);

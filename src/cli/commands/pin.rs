@@ -22,20 +22,29 @@ pub(in crate::cli) struct Args {
 #[derive(Serialize)]
 struct Output {
     run: RunId,
-    name: String,
+    /// `None` for a run that is not there any more.
+    name: Option<String>,
     pinned: bool,
     changed: bool,
 }
 
 pub(in crate::cli) fn run(context: &Context, args: &Args, pinned: bool) -> Result<Exit, CliError> {
     let repo = context.repo()?;
+    let there = repo.run_ids()?;
+    // The pin of a run that is gone stops gc until it is taken away.
+    let gone = |text: &String| text.parse().ok().filter(|id| !pinned && !there.contains(id));
+    let mut runs: Vec<(RunId, Option<String>)> =
+        args.runs.iter().filter_map(gone).map(|id| (id, None)).collect();
+    let named: Vec<&String> = args.runs.iter().filter(|text| gone(text).is_none()).collect();
+    runs.extend(repo.records(&named)?.into_iter().map(|run| (run.id, Some(run.meta.name))));
     let mut done = Vec::new();
-    for run in repo.records(&args.runs)? {
-        let changed = if pinned { repo.pin(run.id)? } else { repo.unpin(run.id)? };
-        done.push(Output { run: run.id, name: run.meta.name, pinned, changed });
+    for (run, name) in runs {
+        let changed = if pinned { repo.pin(run)? } else { repo.unpin(run)? };
+        done.push(Output { run, name, pinned, changed });
     }
     context.show(args.json, &done, |out| {
         for Output { run, name, changed, .. } in &done {
+            let name = name.as_deref().unwrap_or("(a run that is not there)");
             let (id, name) = (out.paint(ID, run.short()), out.paint(NAME, name));
             let what = match (pinned, changed) {
                 (true, true) => "Pinned",

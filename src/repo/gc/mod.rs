@@ -57,6 +57,7 @@ pub struct Collected {
     /// Drafts that were dropped.
     pub drafts: Vec<String>,
     /// Bytes by which the store shrank; exact, or an estimate in a dry run.
+    #[serde(rename = "freed_bytes")]
     pub freed: u64,
     /// Whether `freed` is an estimate.
     pub estimate: bool,
@@ -65,6 +66,7 @@ pub struct Collected {
     /// See `packs_deleted`.
     pub packs_rewritten: u64,
     /// Bytes of packs and manifests afterwards.
+    #[serde(rename = "stored_bytes")]
     pub stored: u64,
     /// Whether the store is still larger than `max_size` allows.
     pub too_large: bool,
@@ -201,9 +203,8 @@ impl Repo {
                 format!("The run {} is pinned and not there", id.short()),
                 format!(
                     "put {} back from a copy of the store and look with `eart fsck`, or give the \
-                     run up: remove {}",
-                    super::runs::file(*id),
-                    self.folder.path(super::refs::pin_file(*id)).display()
+                     run up with `eart unpin {id}`",
+                    super::runs::file(*id)
                 ),
             ));
         }
