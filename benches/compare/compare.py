@@ -67,6 +67,17 @@ def check(src, out, empty_folders):
         raise RuntimeError(f"restored bytes differ: {different[:3]} {failed[:3]}")
 
 
+def warm(runs):
+    """Reads every file, so that the first tool finds the input in the page cache as the last one does."""
+    for run in runs:
+        for root, _, names in os.walk(run):
+            for path in (os.path.join(root, name) for name in names):
+                if not os.path.islink(path):
+                    with open(path, "rb", buffering=0) as file:
+                        while file.read(1 << 20):
+                            pass
+
+
 def once(name, runs, options):
     """One tool through all steps on a new store; answers {step: figure}, and bytes written by each add as `new`."""
     home = tempfile.mkdtemp(prefix=f"compare-{name}-", dir=options.tmp)
@@ -114,6 +125,7 @@ def measure(corpus, names, options):
         sys.exit(f"compare: {corpus} holds no runs: a corpus is a folder of folders")
     samples = {n: [] for n in names}
     Floor.new = []
+    warm(runs)
     for k in range(options.repeat):
         turn = k % len(names)
         for name in names[turn:] + names[:turn]:
@@ -184,7 +196,7 @@ def machine(options):
     fs = subprocess.run(["stat", "-f", "-c", "%T", where], capture_output=True, text=True).stdout.strip()
     load = os.getloadavg()[0]
     today = datetime.date.today().isoformat()
-    return f"{os.cpu_count()} cores of {cpu}, {platform.system()} {platform.release()}, {fs}, load {load:.1f} at the start, {today}; median of {options.repeat}"
+    return f"{len(os.sched_getaffinity(0))} cores of {cpu}, {platform.system()} {platform.release()}, {fs}, load {load:.1f} at the start, {today}; median of {options.repeat}"
 
 
 def main():

@@ -6,6 +6,7 @@
 #   OUT/large/run-N        a 1 GiB incompressible file, then the same with short insertions
 # usage: corpora.sh OUT [RUNS [SEED]]      (about 4.5 GB; what tests/setup.sh installs, and python3)
 set -euo pipefail
+[ $# -ge 1 ] || { sed -n "/^# usage/s/^# //p" "$0" >&2; exit 2; }
 out=$(mkdir -p "$1" && cd "$1" && pwd) runs=${2:-3}
 export SEED=${3:-1}
 here=$(cd "$(dirname "$0")" && pwd)

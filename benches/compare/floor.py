@@ -25,7 +25,7 @@ writer = threading.Thread(target=write)
 writer.start()
 find = subprocess.Popen(["find", SRC, "-type", "f", "-print0"], stdout=subprocess.PIPE)
 hashed = subprocess.run(
-    ["xargs", "-0", "-r", "-n", "512", "-P", str(os.cpu_count()), "b3sum", "--no-names"], stdin=find.stdout, stdout=subprocess.DEVNULL
+    ["xargs", "-0", "-r", "-n", "512", "-P", str(len(os.sched_getaffinity(0))), "b3sum", "--no-names"], stdin=find.stdout, stdout=subprocess.DEVNULL
 )
 writer.join()
 sys.exit(hashed.returncode or find.wait())

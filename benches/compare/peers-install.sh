@@ -4,6 +4,7 @@
 # usage: peers-install.sh DIR && PATH=DIR/bin:$PATH python3 benches/compare/compare.py ...
 #        (as root on Debian, with cargo and python3)
 set -euo pipefail
+[ $# = 1 ] || { sed -n "/^# usage/,/^[^#]/s/^# \?//p" "$0" >&2; exit 2; }
 dir=$(mkdir -p "$1/bin" && cd "$1" && pwd)
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
