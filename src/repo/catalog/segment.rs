@@ -25,6 +25,8 @@ const HEADER: usize = 8 + 8 + 4 * 8 + 3 * 32;
 const LEVEL: i32 = 3;
 /// No section is larger than this when unpacked: 100,000 runs of 1,000 files stay far below.
 const MAX_SECTION: u64 = 4 << 30;
+/// No zstd block of 4 bytes, the least there is, unpacks to more than 128 KiB (RFC 8878).
+const MAX_RATIO: u64 = 32 << 10;
 
 /// A run as lists show it, without its files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -173,19 +175,20 @@ impl Segment {
         self.rows.iter().for_each(|row| runs.extend_from_slice(row.bytes()));
         let mut paths = Vec::new();
         put_varint(&mut paths, self.paths.len() as u64);
-        let mut before: &[u8] = b"";
+        let (mut before, mut list): (&[u8], _) = (b"", Vec::new());
         for (path, postings) in &self.paths {
             let shared = before.iter().zip(path.iter()).take_while(|(a, b)| a == b).count();
             put_varint(&mut paths, shared as u64);
             put_bytes(&mut paths, &path[shared..]);
-            put_varint(&mut paths, postings.len() as u64);
+            list.clear();
             let mut last = 0;
             for posting in postings {
-                put_varint(&mut paths, u64::from(posting.run - last));
-                put_varint(&mut paths, posting.size);
-                paths.push(posting.artifact.code());
+                put_varint(&mut list, u64::from(posting.run - last));
+                put_varint(&mut list, posting.size);
+                list.push(posting.artifact.code());
                 last = posting.run;
             }
+            put_bytes(&mut paths, &list);
             before = path;
         }
         let packed = [zstd::bulk::compress(&runs, LEVEL)?, zstd::bulk::compress(&paths, LEVEL)?];
@@ -315,8 +318,12 @@ impl SegmentFile {
         if blake3::hash(&stored).as_bytes()[..] != self.header[sum..sum + 32] {
             return Ok(bad("its bytes are damaged"));
         }
-        // The length is under the header's checksum, so it is what eart wrote.
-        let raw = self.len(section * 2).min(MAX_SECTION) as usize;
+        let most = (stored.len() as u64).saturating_mul(MAX_RATIO).min(MAX_SECTION);
+        let raw = self.len(section * 2);
+        if raw > most {
+            return Ok(bad("it unpacks to more than it can"));
+        }
+        let raw = raw as usize;
         Ok(match zstd::bulk::decompress(&stored, raw) {
             Ok(unpacked) if unpacked.len() == raw => Ok(unpacked),
             Ok(_) => bad("it unpacks to another length"),
@@ -335,7 +342,7 @@ fn read_paths(
     let mut reader = Reader::new(WHAT, section);
     let mut path: Vec<u8> = Vec::new();
     let mut postings = Vec::new();
-    for _ in 0..reader.count(6)? {
+    for _ in 0..reader.count(3)? {
         let shared = reader.varint()? as usize;
         if shared > path.len() {
             return Err(reader.error("a path shares more than there is"));
@@ -343,23 +350,22 @@ fn read_paths(
         path.truncate(shared);
         path.extend_from_slice(reader.bytes()?);
         postings.clear();
-        let wanted = wants(&path);
-        let mut run = 0u64;
-        for _ in 0..reader.count(3)? {
-            run = run.saturating_add(reader.varint()?);
+        let list = reader.bytes()?;
+        if !wants(&path) {
+            continue;
+        }
+        let (mut list, mut run) = (Reader::new(WHAT, list), 0u64);
+        while !list.rest().is_empty() {
+            run = run.saturating_add(list.varint()?);
             if run >= runs as u64 {
-                return Err(reader.error("a path names a run that is not there"));
+                return Err(list.error("a path names a run that is not there"));
             }
-            let size = reader.varint()?;
-            let artifact = ArtifactType::from_code(reader.byte()?)
-                .ok_or_else(|| reader.error("an artifact type is unknown"))?;
-            if wanted {
-                postings.push(Posting { run: run as u32, size, artifact });
-            }
+            let size = list.varint()?;
+            let artifact = ArtifactType::from_code(list.byte()?)
+                .ok_or_else(|| list.error("an artifact type is unknown"))?;
+            postings.push(Posting { run: run as u32, size, artifact });
         }
-        if wanted {
-            visit(&path, &postings);
-        }
+        visit(&path, &postings);
     }
     reader.end()
 }
