@@ -1,12 +1,14 @@
 //! `diff`: what changed from one run to another, and how their texts did.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 
 use serde::Serialize;
 
 use super::{Error, Repo, Result, Selection};
 use crate::id::RunId;
 use crate::manifest::{Change, Entry, Node, diff};
+use crate::path::RelPath;
 
 /// Files longer than this many bytes are not compared as text.
 const MAX_TEXT: u64 = 4 << 20;
@@ -57,8 +59,14 @@ impl Repo {
     /// # Errors
     ///
     /// When a manifest cannot be read, or neither run has something that was named.
-    pub fn diff(&self, old: RunId, new: RunId, paths: &Selection) -> Result<Comparison> {
+    pub fn diff(&self, old: RunId, new: RunId, paths: &[impl AsRef<OsStr>]) -> Result<Comparison> {
         let manifests = (self.manifest(old)?, self.manifest(new)?);
+        let is_there = |path: &RelPath| {
+            let mut entries =
+                manifests.0.entries_within(path).chain(manifests.1.entries_within(path));
+            entries.next().is_some()
+        };
+        let paths = Selection::literal_first(paths, is_there)?;
         let seen = RefCell::new(vec![false; paths.names().count()]);
         let selected = |entry: &crate::manifest::Result<Entry>| match entry {
             Ok(entry) => {

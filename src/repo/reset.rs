@@ -2,6 +2,7 @@
 
 use super::{Error, Repo, Result, Selection};
 use crate::manifest::{Draft, Node};
+use crate::path::RelPath;
 
 /// What a reset did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -20,10 +21,11 @@ impl Repo {
     ///
     /// When something was named and nothing matches, or the draft cannot be read or written.
     pub fn reset(&self, name: &str, paths: &[String]) -> Result<Reset> {
-        let selection = Selection::new(paths)?;
         let _share = self.share()?;
         let _lock = self.lock_drafts()?;
         let mut draft = self.draft(name)?.unwrap_or_else(|| Draft::new(self.clock.now()));
+        let is_there = |path: &RelPath| draft.entries().iter().any(|e| e.path.is_within(path));
+        let selection = Selection::literal_first(paths, is_there)?;
         let meant = draft.entries().iter().map(|e| &e.path).filter(|path| selection.matches(path));
         let meant: Vec<_> = meant.cloned().collect();
         if meant.is_empty() && !paths.is_empty() {

@@ -77,12 +77,25 @@ struct Wanted {
 }
 
 impl Selection {
-    /// Compiles what the user named; nothing means everything, and so does `.`.
+    /// Compiles what the user named, where nothing is known of what there is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selection::literal_first`].
+    pub fn new(texts: &[impl AsRef<OsStr>]) -> Result<Self> {
+        Self::literal_first(texts, |_| false)
+    }
+
+    /// Compiles what the user named; nothing means everything, and so does `.`. What is there by
+    /// the very name is no glob, whatever brackets and stars it has in it.
     ///
     /// # Errors
     ///
     /// A path that cannot stand in a run, or a glob that cannot be read.
-    pub fn new(texts: &[impl AsRef<OsStr>]) -> Result<Self> {
+    pub fn literal_first(
+        texts: &[impl AsRef<OsStr>],
+        is_there: impl Fn(&RelPath) -> bool,
+    ) -> Result<Self> {
         let mut wanted = Vec::with_capacity(texts.len());
         let mut everything = false;
         for text in texts {
@@ -92,11 +105,14 @@ impl Selection {
                 everything = true;
                 continue;
             }
-            let is_glob = |text: &&str| text.contains(['*', '?', '[', '{']);
+            let path = RelPath::new(trimmed);
+            let is_glob = |text: &&str| {
+                text.contains(['*', '?', '[', '{']) && !path.as_ref().is_ok_and(&is_there)
+            };
             let glob = std::str::from_utf8(bytes).ok().filter(is_glob);
             let glob = glob.map(|text| Glob::new([text])).transpose()?;
             // A name with a bracket in it may be meant as it is.
-            let path = match (RelPath::new(trimmed), &glob) {
+            let path = match (path, &glob) {
                 (Err(e), None) => return Err(e.into()),
                 (path, _) => path.ok(),
             };
@@ -255,7 +271,9 @@ mod tests {
         for bad in ["", "/", "..", "/etc", "a//b"] {
             assert!(Selection::new(&[bad]).is_err(), "{bad:?}");
         }
-        let message = Selection::new(&["a[z-"]).unwrap_err().to_string();
+        let refused = |text| Selection::literal_first(&[text], |path| path.as_bytes() == b"a[z");
+        assert!(refused("./a[z").unwrap().matches(&RelPath::new("a[z/b").unwrap()));
+        let message = refused("a[z-").unwrap_err().to_string();
         assert!(message.starts_with("Not a glob: \"a[z-\""), "{message}");
     }
 }

@@ -15,7 +15,7 @@ use crate::config::value::format_size;
 use crate::id::{FileId, RunId};
 use crate::manifest::{Change, Entry, Node};
 use crate::path::RelPath;
-use crate::repo::{Comparison, Selection, Texts, Totals};
+use crate::repo::{Comparison, Texts, Totals};
 
 /// So long one file's texts are compared with care; then the rest is shown as replaced.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,8 +55,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         Some(new) => [repo.resolve(&args.old)?, repo.resolve(new)?],
         None => repo.resolve_with_previous(&args.old)?,
     };
-    let paths = Selection::new(&args.paths)?;
-    let comparison = repo.diff(old, new, &paths)?;
+    let comparison = repo.diff(old, new, &args.paths)?;
     if args.json.json {
         let changes = comparison.changes.iter().map(Row::new).collect();
         let output = Output { old, new, totals: comparison.totals, changes };
