@@ -2,7 +2,7 @@
 //!
 //! `latest`, tag, run name (its newest), id, or unique id prefix, in this order; then `~N` for the
 //! N-th run before it - of the same name where the revision is a name -, and `@label=value,...` to
-//! look only at runs with these labels.
+//! look only at runs with these labels. A value with a `,` or `:` in it stands in double quotes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -55,11 +55,19 @@ impl<'a> Spec<'a> {
             {
                 (filter, back) = (rest, back.saturating_add(count));
             }
-            for pair in filter.split(',') {
-                match pair.split_once('=') {
-                    Some((name, value)) if !name.is_empty() => labels.push((name, value)),
-                    _ => return bad("labels are written name=value"),
+            let mut rest = Some(filter);
+            while let Some(pairs) = rest {
+                let Some((name, value)) = pairs.split_once('=') else {
+                    return bad("labels are written name=value");
+                };
+                if name.is_empty() || name.contains(',') {
+                    return bad("labels are written name=value");
                 }
+                let Some((value, more)) = first_value(value) else {
+                    return bad("a value ends with the quotes that it begins with");
+                };
+                labels.push((name, value));
+                rest = more;
             }
         }
         if base.is_empty() {
@@ -67,6 +75,34 @@ impl<'a> Spec<'a> {
         }
         Ok(Self { base, labels, back })
     }
+}
+
+/// The value that a list of labels begins with, and the labels behind it.
+fn first_value(text: &str) -> Option<(&str, Option<&str>)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        return Some(match text.split_once(',') {
+            Some((value, more)) => (value, Some(more)),
+            None => (text, None),
+        });
+    };
+    match quoted.split_once('"')? {
+        (value, "") => Some((value, None)),
+        (value, more) => Some((value, Some(more.strip_prefix(',')?))),
+    }
+}
+
+/// The place of the colon between a revision and a path: the first that is in no quotes.
+fn path_colon(text: &[u8]) -> Option<usize> {
+    let (mut quoted, mut before) = (false, 0);
+    text.iter().position(|byte| {
+        match byte {
+            b'"' if quoted || before == b'=' => quoted = !quoted,
+            b':' if !quoted => return true,
+            _ => {}
+        }
+        before = *byte;
+        false
+    })
 }
 
 fn steps(count: &str) -> Option<usize> {
@@ -118,7 +154,7 @@ impl Repo {
         let mut found = Vec::with_capacity(texts.len());
         for text in texts {
             let bytes = text.as_ref().as_bytes();
-            let (run, path) = match bytes.iter().position(|b| *b == b':') {
+            let (run, path) = match path_colon(bytes) {
                 Some(colon) => (&bytes[..colon], trim(&bytes[colon + 1..])),
                 None => (bytes, &b""[..]),
             };
@@ -192,7 +228,8 @@ fn no_run(text: &str, spec: &Spec<'_>) -> Error {
     let hint = if spec.labels.is_empty() {
         "`eart log` lists the runs, `eart tag` the tags"
     } else {
-        "`eart log --label name=value` lists the runs with a label"
+        "`eart log --label name=value` lists the runs with a label; quote a value with , or : in it, \
+         as in 'latest@url=\"http://a:80\"'"
     };
     Error::hinted(format!("No run {text:?}"), hint)
 }
@@ -278,8 +315,32 @@ mod tests {
             Spec { base: "latest", labels, back: 2 }
         );
         assert_eq!(spec("latest@x=a~b").labels, [("x", "a~b")]);
-        for bad in ["", "~1", "@a=b", "latest~x", "latest@branch", "latest@=v"] {
+        for bad in ["", "~1", "@a=b", "latest~x", "latest@branch", "latest@=v", "latest@a=b,c"] {
             assert!(Spec::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_value_in_quotes_may_hold_anything_else() {
+        let spec = |text| Spec::parse(text).unwrap();
+        let labels = vec![("url", "a:b,c=d~1"), ("x", "y")];
+        let expected = Spec { base: "latest", labels, back: 2 };
+        assert_eq!(spec(r#"latest@url="a:b,c=d~1",x=y~2"#), expected);
+        assert_eq!(spec(r#"latest@x=y,url="a~1"~2"#).labels[1], ("url", "a~1"));
+        assert_eq!(spec(r#"latest@x="""#).labels, [("x", "")]);
+        assert_eq!(spec(r#"latest@x=a"b"#).labels, [("x", "a\"b")]);
+        for bad in [r#"latest@a="b"#, r#"latest@a="b"c"#, r#"latest@a="b","#] {
+            assert!(Spec::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_follows_the_first_colon_outside_quotes() {
+        let cut = |text: &'static str| path_colon(text.as_bytes()).map(|at| text.split_at(at));
+        assert_eq!(cut("latest"), None);
+        assert_eq!(cut("latest:a:b"), Some(("latest", ":a:b")));
+        assert_eq!(cut(r#"l@x="a:b":c:d"#), Some((r#"l@x="a:b""#, ":c:d")));
+        assert_eq!(cut(r#"l@x=a"b:c"d"#), Some((r#"l@x=a"b"#, r#":c"d"#)));
+        assert_eq!(cut(r#"l@x="a:b"#), None);
     }
 }

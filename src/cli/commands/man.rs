@@ -46,7 +46,8 @@ const REVISIONS: &[(&str, &str)] = &[
         "REVISION@LABEL=VALUE,...",
         "Only runs with all of these labels are looked at, also by ~N: latest@branch=main is the \
          newest run of main, latest~1@branch=main (or latest@branch=main~1) the one of main before \
-         it.",
+         it. A value with a comma or colon stands in double quotes, which the shell has to be kept \
+         from: 'latest@url=\"http://a:80\"'.",
     ),
     (
         "REVISION:PATH",
