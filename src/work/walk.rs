@@ -249,9 +249,8 @@ impl<'a> Walker<'a> {
         for (name, kind) in names {
             let name = OsStr::from_bytes(&name);
             let path = source.join(name);
-            let is_dir = kind == FileType::Directory;
             if (layers.is_some() || excludes.is_some())
-                && ignored(excludes, layers.as_ref(), &path, is_dir)
+                && ignored(excludes, layers.as_ref(), &path, is_dir(dir, name, kind))
             {
                 continue;
             }
@@ -397,6 +396,16 @@ fn read_ignore_file(path: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Whether a name of a folder is a folder; not every file system says so with the names.
+fn is_dir(dir: impl AsFd, name: &OsStr, told: FileType) -> bool {
+    let kind = match told {
+        FileType::Unknown => statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_or(told, |stat| FileType::from_raw_mode(stat.st_mode)),
+        _ => told,
+    };
+    kind == FileType::Directory
+}
+
 fn special(kind: FileType) -> &'static str {
     match kind {
         FileType::Fifo => "a named pipe",
@@ -429,4 +438,20 @@ pub(super) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
         }
     }
     dir.ok_or(Errno::NOENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_one_where_names_come_without_kinds() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::create_dir(temp.path().join("folder")).unwrap();
+        std::fs::write(temp.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink("folder", temp.path().join("link")).unwrap();
+        let dir = open_dir(temp.path()).unwrap();
+        let is_folder = |name: &str| is_dir(&dir, OsStr::new(name), FileType::Unknown);
+        assert_eq!(["folder", "file", "link", "gone"].map(is_folder), [true, false, false, false]);
+    }
 }

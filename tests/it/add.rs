@@ -209,3 +209,14 @@ fn drafts_keep_jobs_apart() {
     assert_eq!(staged(&env), "A b\n");
     assert_eq!(env.eart(["status", "--short", "--draft", "one"]).done(), "A a\n");
 }
+
+#[test]
+fn a_pipe_is_no_file_of_patterns() {
+    let env = TestEnv::new();
+    env.write("in/file", "file");
+    assert!(Command::new("mkfifo").arg(env.path("in/.eartignore")).status().unwrap().success());
+    let added = env.eart(["add", "in"]);
+    assert_eq!(added.code(), 3, "{added}");
+    assert!(added.stderr.contains(".eartignore is not used: it is no regular file"), "{added}");
+    assert!(added.stdout.starts_with("Staged 1 file,"), "{added}");
+}
