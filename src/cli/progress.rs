@@ -4,6 +4,7 @@
 //! costs them one atomic addition. Nothing is drawn in the first 250 ms, nor where standard error is
 //! no terminal.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Work that is done before this needs no bar.
 const DELAY: Duration = Duration::from_millis(250);
@@ -142,12 +143,19 @@ fn bar(work: Work) -> ProgressBar {
         }
         (Some(_), false) => "{msg} [{bar:30}] {human_pos}/{human_len} {eta}",
         (None, true) => "{spinner} {msg} {decimal_bytes} {decimal_bytes_per_sec}",
-        (None, false) => "{spinner} {msg} {human_pos}",
+        (None, false) => "{spinner} {msg}{count}",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+        bar.set_style(style.progress_chars("=> ").with_key("count", count));
     }
     bar.with_message(work.what)
+}
+
+/// What is done, where anything is counted at all.
+fn count(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(out, " {}", HumanCount(state.pos()));
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,6 +9,7 @@ use crate::cli::values::{self, DraftArg};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::{Label, format_size};
 use crate::manifest::Status;
+use crate::progress::Monitor;
 use crate::repo::{CommitOptions, Error, Repo};
 
 #[derive(Debug, clap::Args)]
@@ -72,8 +73,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         prefix: args.prefix,
         allow_empty: args.allow_empty,
     };
-    context.unwind_on_signals();
+    context.begin_items("Committing", None);
     let run = repo.commit(&options).map_err(|e| nothing_staged(&repo, &options).unwrap_or(e))?;
+    context.end();
     context.show(args.json, &run, |out| {
         let (id, name) = (out.paint(ID, run.id.short()), out.paint(NAME, &run.meta.name));
         let subject = first_line(&run.meta.message);
