@@ -2,19 +2,25 @@
 //!
 //! Every path is opened relative to the open target folder, and no component of it may be a link:
 //! the kernel refuses (`openat2`), or, where it cannot, the path is opened component by component.
+//!
+//! What is made but not complete is told by its mode, [`UNFINISHED`], so that a checkout after one
+//! that was killed knows it for its own. Files that take several writes have no name until then.
+
+mod partial;
+
+pub use partial::Partial;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, fchmod,
-    futimens, mkdirat, openat, openat2, renameat, renameat_with, statat, symlinkat, unlinkat,
-    utimensat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps, fchmod, fstat,
+    futimens, mkdirat, openat, openat2, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -24,6 +30,12 @@ use crate::path::RelPath;
 const DIR: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Mode of a file that is not complete yet; nobody else may read it. The sticky bit tells it from
+/// others: runs record none, and nobody sets it on what is not for others at all.
+const UNFINISHED: u32 = 0o1600;
+/// The same of a folder.
+const UNFINISHED_DIR: u32 = 0o1700;
+
 /// What stands at a path of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Present {
@@ -31,6 +43,8 @@ pub enum Present {
     Nothing,
     /// A regular file of this length in bytes.
     File(u64),
+    /// A file that a checkout began and was stopped before it was complete.
+    Unfinished,
     /// A folder.
     Dir,
     /// A symbolic link.
@@ -41,10 +55,20 @@ pub enum Present {
     Blocked,
 }
 
+/// What stood where a folder is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    /// Nothing.
+    Missing,
+    /// The folder.
+    There,
+    /// The folder, and its owner could not write into it; this was its mode.
+    Closed(u32),
+}
+
 /// The folder that files are written into; one a thread, see [`Target::fork`].
 pub struct Target {
     root: Arc<OwnedFd>,
-    umask: u32,
     dir: Option<(Vec<u8>, OwnedFd)>,
 }
 
@@ -58,12 +82,12 @@ impl Target {
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Arc::new(openat(CWD, path, flags, Mode::empty())?);
-        Ok(Self { root, umask: umask(), dir: None })
+        Ok(Self { root, dir: None })
     }
 
     /// The same target for another thread.
     pub fn fork(&self) -> Self {
-        Self { root: self.root.clone(), umask: self.umask, dir: None }
+        Self { root: self.root.clone(), dir: None }
     }
 
     /// Whether nothing lies in the folder.
@@ -98,6 +122,7 @@ impl Target {
             Err(e) => return Err(e.into()),
         };
         Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_mode & 0o7777 == UNFINISHED => Present::Unfinished,
             FileType::RegularFile => Present::File(stat.st_size.max(0) as u64),
             FileType::Directory => Present::Dir,
             FileType::Symlink => Present::Symlink,
@@ -126,14 +151,17 @@ impl Target {
         Ok(rustix::fs::readlinkat(dir, name, Vec::new())?.into_bytes())
     }
 
-    /// Makes a folder and those above it, writable for now; see [`Target::finish_dir`].
+    /// Makes a folder to write into, and those above it; says what was there. One that the run has,
+    /// `recorded`, is unfinished until [`Target::finish_dir`]; if it was there and could not be
+    /// written into, it can be now.
     ///
     /// # Errors
     ///
     /// The system's answer; a link or file in the way is one.
-    pub fn make_dir(&mut self, path: &[u8]) -> io::Result<()> {
+    pub fn make_dir(&mut self, path: &[u8], recorded: bool) -> io::Result<Was> {
         match open_below(&self.root, path) {
-            Ok(_) => return Ok(()),
+            Ok(dir) if recorded => return open_up(&dir),
+            Ok(_) => return Ok(Was::There),
             Err(Errno::NOENT) => {}
             Err(e) => return Err(e.into()),
         }
@@ -142,41 +170,49 @@ impl Target {
             end = path[end..].iter().position(|b| *b == b'/').map_or(path.len(), |at| end + at);
             let (parent, name) = split(&path[..end]);
             let dir = open_below(&self.root, parent)?;
-            match mkdirat(&dir, OsStr::from_bytes(name), Mode::from_raw_mode(0o777)) {
+            let mode = if recorded && end == path.len() { UNFINISHED_DIR } else { 0o777 };
+            match mkdirat(&dir, OsStr::from_bytes(name), Mode::from_raw_mode(mode)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(e.into()),
             }
             end += 1;
         }
         drop(open_below(&self.root, path)?);
-        Ok(())
+        Ok(Was::Missing)
     }
 
-    /// Lets us write into a folder that was there; [`Target::finish_dir`] gives it its mode.
+    /// Gives a folder its mode and time, once everything in it is written, and says so. One that
+    /// `was` there keeps its own, unless it is to `replace` them.
     ///
     /// # Errors
     ///
     /// The system's answer.
-    pub fn open_up(&mut self, path: &RelPath) -> io::Result<()> {
+    pub fn finish_dir(
+        &mut self,
+        path: &RelPath,
+        (mode, mtime): (u32, Mtime),
+        replace: bool,
+        was: Was,
+    ) -> io::Result<bool> {
         let dir = open_below(&self.root, path.as_bytes())?;
-        let mode = rustix::fs::fstat(&dir)?.st_mode & 0o7777;
-        if mode & 0o700 != 0o700 {
-            fchmod(&dir, Mode::from_raw_mode(mode | 0o700))?;
+        let now = fstat(&dir)?.st_mode & 0o7777;
+        // A checkout that was stopped made it, or this one. A set-id bit comes from the folder above.
+        let unfinished = now & 0o1777 == UNFINISHED_DIR;
+        match was {
+            Was::Missing => {}
+            _ if unfinished || replace => {}
+            Was::There => return Ok(false),
+            Was::Closed(mode) => {
+                fchmod(&dir, Mode::from_raw_mode(mode))?;
+                return Ok(false);
+            }
         }
-        Ok(())
-    }
-
-    /// Gives a folder its mode and time, once everything in it is written.
-    ///
-    /// # Errors
-    ///
-    /// The system's answer.
-    pub fn finish_dir(&mut self, path: &RelPath, mode: u32, mtime: Mtime) -> io::Result<()> {
-        let dir = open_below(&self.root, path.as_bytes())?;
         // A folder that was there keeps its sticky and set-id bits, which runs do not record.
-        let special = rustix::fs::fstat(&dir)?.st_mode & 0o7000;
+        let special = if unfinished { now & 0o6000 } else { now & 0o7000 };
+        futimens(&dir, &times(mtime))?;
+        // Last, as it ends what tells that the folder is unfinished.
         fchmod(&dir, Mode::from_raw_mode(special | mode))?;
-        Ok(futimens(&dir, &times(mtime))?)
+        Ok(true)
     }
 
     /// Writes a whole new file in one go. Fails with `AlreadyExists` when something is there.
@@ -191,10 +227,9 @@ impl Target {
         mode: u32,
         mtime: Mtime,
     ) -> io::Result<()> {
-        let umask = self.umask;
         let (dir, name) = self.parent(path)?;
-        let mut file = create(dir, name, mode)?;
-        let written = file.write_all(bytes).and_then(|()| finish(&file, umask, mode, mtime));
+        let mut file = create(dir, name, UNFINISHED)?;
+        let written = file.write_all(bytes).and_then(|()| finish(&file, mode, mtime));
         written.inspect_err(|_| {
             let _ = unlinkat(dir, name, AtFlags::empty());
         })
@@ -208,13 +243,7 @@ impl Target {
     /// The system's answer.
     pub fn begin(&mut self, path: &RelPath, replace: bool) -> io::Result<Partial> {
         let (dir, name) = self.parent(path)?;
-        let dir = dir.try_clone()?;
-        let mut unique = [0; 8];
-        getrandom::fill(&mut unique).map_err(io::Error::other)?;
-        let temp = format!(".eart-{:016x}", u64::from_le_bytes(unique));
-        let file = create(&dir, OsStr::new(&temp), 0o600)?;
-        let name = name.as_bytes().to_vec();
-        Ok(Partial { dir, temp, name, replace, file, len: 0, done: false })
+        Partial::new(dir.try_clone()?, name, replace)
     }
 
     /// Writes a symbolic link. Fails with `AlreadyExists` when something is there.
@@ -245,7 +274,7 @@ impl Target {
     /// The system's answer.
     pub fn touch(&mut self, path: &RelPath, mode: u32, mtime: Mtime) -> io::Result<()> {
         let file = self.read(path)?;
-        let stat = rustix::fs::fstat(&file)?;
+        let stat = fstat(&file)?;
         let kept = (stat.st_mtime, stat.st_mtime_nsec as u32);
         if stat.st_mode & 0o7777 != mode {
             fchmod(&file, Mode::from_raw_mode(mode))?;
@@ -254,6 +283,16 @@ impl Target {
             futimens(&file, &times(mtime))?;
         }
         Ok(())
+    }
+
+    /// Gives a symbolic link that has the right text the right time.
+    ///
+    /// # Errors
+    ///
+    /// The system's answer.
+    pub fn touch_link(&mut self, path: &RelPath, mtime: Mtime) -> io::Result<()> {
+        let (dir, name) = self.parent(path)?;
+        Ok(utimensat(dir, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// The open folder of a path, and its name there.
@@ -271,21 +310,6 @@ impl Target {
             None => Ok((&self.root, name)),
         }
     }
-}
-
-/// The mode bits that new files of this process lack.
-fn umask() -> u32 {
-    // The call that tells it also sets it, for the files of every other thread too: Linux says it
-    // elsewhere.
-    let told = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
-        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
-        u32::from_str_radix(line.trim(), 8).ok()
-    });
-    told.unwrap_or_else(|| {
-        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
-        rustix::process::umask(mask);
-        mask.as_raw_mode()
-    })
 }
 
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
@@ -310,75 +334,29 @@ fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(dir)
 }
 
-fn create(dir: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(openat(dir, name, flags, Mode::from_raw_mode(mode | 0o200))?))
+/// Lets us write into a folder that is there, if it takes that and we may.
+fn open_up(dir: &OwnedFd) -> io::Result<Was> {
+    let mode = fstat(dir)?.st_mode & 0o7777;
+    let closed = mode & 0o700 != 0o700;
+    // If that fails, so does what is to be written, and says so.
+    if closed && fchmod(dir, Mode::from_raw_mode(mode | 0o700)).is_ok() {
+        return Ok(Was::Closed(mode));
+    }
+    Ok(Was::There)
 }
 
-/// Mode and time of a complete file. `create` gave it its mode but for the mask.
-fn finish(file: &File, umask: u32, mode: u32, mtime: Mtime) -> io::Result<()> {
-    if mode & umask != 0 || mode & 0o200 == 0 {
-        fchmod(file, Mode::from_raw_mode(mode))?;
-    }
-    Ok(futimens(file, &times(mtime))?)
+fn create(dir: impl AsFd, name: &OsStr, mode: u32) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(openat(dir, name, flags, Mode::from_raw_mode(mode))?))
+}
+
+/// Time and mode of a complete file. The mode is last, as it ends what tells that it is unfinished.
+fn finish(file: &File, mode: u32, mtime: Mtime) -> io::Result<()> {
+    futimens(file, &times(mtime))?;
+    Ok(fchmod(file, Mode::from_raw_mode(mode))?)
 }
 
 fn times(mtime: Mtime) -> Timestamps {
     let time = Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.into() };
     Timestamps { last_access: time, last_modification: time }
-}
-
-/// A file that is being written under another name; dropped before [`Partial::finish`], it is gone.
-pub struct Partial {
-    dir: OwnedFd,
-    temp: String,
-    name: Vec<u8>,
-    replace: bool,
-    file: File,
-    len: u64,
-    done: bool,
-}
-
-impl Partial {
-    /// Appends bytes; a stretch of zeros becomes a hole.
-    ///
-    /// # Errors
-    ///
-    /// The system's answer.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.len += bytes.len() as u64;
-        if bytes.iter().all(|b| *b == 0) {
-            self.file.seek(SeekFrom::Current(bytes.len() as i64)).map(drop)
-        } else {
-            self.file.write_all(bytes)
-        }
-    }
-
-    /// Gives the file its mode, its time and its name.
-    ///
-    /// # Errors
-    ///
-    /// The system's answer.
-    pub fn finish(mut self, mode: u32, mtime: Mtime) -> io::Result<()> {
-        self.file.set_len(self.len)?;
-        // The name it was created under had another mode.
-        finish(&self.file, 0o777, mode, mtime)?;
-        let (dir, from, to) = (&self.dir, self.temp.as_str(), OsStr::from_bytes(&self.name));
-        let flags = if self.replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        match renameat_with(dir, from, dir, to, flags) {
-            // Not every file system can; that nothing was there is known from before.
-            Err(Errno::INVAL | Errno::NOSYS) => renameat(dir, from, dir, to)?,
-            other => other?,
-        }
-        self.done = true;
-        Ok(())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.done {
-            let _ = unlinkat(&self.dir, self.temp.as_str(), AtFlags::empty());
-        }
-    }
 }

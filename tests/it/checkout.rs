@@ -3,11 +3,15 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
 
 use insta::assert_snapshot;
 
 use crate::env::TestEnv;
+use crate::lab::{Lab, assert_same, noise, tree};
 
 fn one_run() -> TestEnv {
     let env = TestEnv::new();
@@ -35,7 +39,7 @@ fn what_was_committed_comes_back() {
     assert_eq!(env.read(OsStr::from_bytes(b"back/out/bad\xff\n")), b"bad");
     assert_snapshot!(env.eart(["checkout", "latest", "--to", "back"]), @r"
     Checked out 0 files, 0 B, of {id1} run to back
-    4 files were there already
+    3 files, 1 link were there already
     ");
 }
 
@@ -182,4 +186,141 @@ fn a_file_is_no_folder_to_write_into() {
     assert_snapshot!(env.eart(["checkout", "run", "--to", "out"]), @"Checked out 1 file, 1 link, 1 B, of {id1} run to out");
     let json = env.eart(["checkout", "run", "--to", "out2", "--json"]).json();
     assert_eq!(json["problems"], serde_json::json!([]));
+}
+
+fn set_mode(path: impl AsRef<Path>, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn folders_that_were_there_keep_their_modes_and_times() {
+    let env = one_run();
+    for (dir, own) in [("back", 0o750), ("back/out", 0o2770), ("back/out/empty", 0o1777)] {
+        fs::create_dir(env.path(dir)).unwrap();
+        set_mode(env.path(dir), own);
+    }
+    let empty = fs::metadata(env.path("back/out/empty")).unwrap().modified().unwrap();
+    let json = env.eart(["checkout", "run", "--to", "back", "--json"]).json();
+    assert_eq!(json["dirs"], 1, "out/deep was not there");
+    let modes = |dirs: &[&str]| dirs.iter().map(|dir| mode(env.path(dir))).collect::<Vec<_>>();
+    let dirs = ["back", "back/out", "back/out/empty"];
+    assert_eq!(modes(&dirs), [0o750, 0o2770, 0o1777]);
+    assert_eq!(fs::metadata(env.path("back/out/empty")).unwrap().modified().unwrap(), empty);
+    let recorded = |dir: &str| fs::metadata(env.path(dir)).unwrap().modified().unwrap();
+    assert_eq!(recorded("back/out/deep"), recorded("out/deep"));
+    // By force they are as recorded, but for bits that no run records; the target is no part of it.
+    env.eart(["checkout", "run", "--to", "back", "--force"]).done();
+    assert_eq!(modes(&dirs), [0o750, 0o2755, 0o1755]);
+    assert_eq!(recorded("back/out/empty"), recorded("out/empty"));
+}
+
+#[test]
+fn folders_that_forbid_writing_are_restored_without_privileges() {
+    let lab = Lab::new();
+    lab.write("in/closed/inner/file", "file");
+    lab.write("in/closed/other", "other");
+    for dir in ["in/closed/inner", "in/closed"] {
+        set_mode(lab.path(dir), 0o555);
+    }
+    lab.add(&["in"]);
+    lab.commit();
+    let expected = tree(&lab.work());
+    let to = lab.beside("out");
+    let args = ["checkout", "latest", "--to", to.to_str().unwrap()];
+    // The first needs to make the target.
+    let output = lab.as_nobody(&args);
+    assert!(output.status.success(), "{output:?}");
+    assert_same(&tree(&to), &expected, "a new folder");
+    set_mode(to.join("in/closed/inner"), 0o755);
+    fs::remove_file(to.join("in/closed/inner/file")).unwrap();
+    set_mode(to.join("in/closed/inner"), 0o511);
+    fs::remove_file(to.join("in/closed/other")).unwrap();
+    let output = lab.as_nobody(&args);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fs::read(to.join("in/closed/inner/file")).unwrap(), b"file");
+    assert_eq!(fs::read(to.join("in/closed/other")).unwrap(), b"other");
+    assert_eq!((mode(to.join("in/closed")), mode(to.join("in/closed/inner"))), (0o555, 0o511));
+}
+
+/// Runs a command that the system kills as soon as it makes a file longer than 64 KiB.
+fn killed_in_a_write(lab: &Lab, args: &[&str]) {
+    let script = "ulimit -c 0; ulimit -f 64; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_eart")]).args(args).current_dir(lab.work());
+    let output = command.env_clear().output().unwrap();
+    assert_eq!(output.status.signal(), Some(25), "{output:?}");
+}
+
+#[test]
+fn a_checkout_that_was_killed_goes_on_where_it_was() {
+    for len in [100_000, 3_000_000] {
+        let lab = Lab::new();
+        lab.write("in/dir/file.bin", noise(1, len));
+        lab.write("in/small.txt", "small");
+        symlink("small.txt", lab.path("in/link")).unwrap();
+        set_mode(lab.path("in/dir"), 0o550);
+        lab.add(&["in"]);
+        let run = lab.commit();
+        let to = lab.beside("out");
+        let args = ["checkout", "latest", "--to", to.to_str().unwrap()];
+        killed_in_a_write(&lab, &args);
+        if len > 1 << 20 {
+            // It gets its name when it is complete.
+            assert_eq!(fs::read_dir(to.join("in/dir")).unwrap().count(), 0);
+        } else {
+            assert!(fs::metadata(to.join("in/dir/file.bin")).unwrap().len() < len as u64);
+        }
+        let (done, problems) = crate::lab::checkout(&lab.repo, run, &to);
+        assert_eq!((done.unwrap().failed, problems), (0, vec![]));
+        assert_same(&tree(&to), &tree(&lab.work()), "second attempt");
+        // By force, what is there stays until its successor is complete.
+        let file = to.join("in/dir/file.bin");
+        fs::write(&file, "mine").unwrap();
+        killed_in_a_write(&lab, &[&args[..], &["--force"]].concat());
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(to.join("in/dir")).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_name_that_is_there_is_no_glob() {
+    let env = TestEnv::new();
+    for name in ["a[1].txt", "a1.txt", "b[/file", "c*", "cc"] {
+        env.write(format!("out/{name}"), name);
+    }
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "run"]).done();
+    for (path, files) in [("out/a[1].txt", 1), ("out/b[", 1), ("out/c*", 1), ("out/c?", 2)] {
+        let to = path.replace('/', "-");
+        let json = env.eart(["checkout", "run", path, "--to", &to, "--json"]).json();
+        assert_eq!(json["files"], files, "{path}");
+        assert_eq!(env.eart(["diff", "run", "run", path]).code(), 0, "{path}");
+    }
+    assert_eq!(env.eart(["cat", "run:out/b[/file"]).done(), "b[/file");
+    assert_eq!(env.eart(["ls", "run:out/b["]).done(), "out/b[/file\n");
+    assert_eq!(env.eart(["checkout", "run", "b[", "--to", "none"]).code(), 2);
+    env.eart(["add", "out"]).done();
+    assert!(env.eart(["reset", "out/c*"]).done().starts_with("Took 1 file out"));
+}
+
+#[test]
+fn a_label_with_a_colon_is_quoted() {
+    let env = TestEnv::new();
+    env.write("file", "first");
+    env.eart(["add", "file"]).done();
+    env.eart(["commit", "--label", "url=http://a:80/x,y"]).done();
+    env.write("file", "second");
+    env.eart(["add", "file"]).done();
+    env.eart(["commit"]).done();
+    let run = "latest@url=\"http://a:80/x,y\"";
+    assert_eq!(env.eart(["cat", &format!("{run}:file")]).done(), "first");
+    assert_eq!(env.eart(["ls", run]).done(), "file\n");
+    env.eart(["checkout", run, "--to", "out"]).done();
+    assert_eq!(env.read("out/file"), b"first");
+    let refused = env.eart(["cat", "latest@url=http://a:80/x,y:file"]);
+    assert!(refused.code() == 1 && refused.stderr.contains("quote a value"), "{refused}");
 }

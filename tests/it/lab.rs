@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use eart::disk::Folder;
 use eart::id::RunId;
@@ -94,6 +95,25 @@ impl Lab {
     #[track_caller]
     pub fn commit(&self) -> RunId {
         commit(&self.repo).unwrap().id
+    }
+
+    /// Runs `eart` as a user without privileges, who gets everything here to own.
+    #[track_caller]
+    pub fn as_nobody(&self, args: &[&str]) -> Output {
+        let own = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            // The build's folder may be out of reach for others: the program is copied.
+            let copy = self.beside("eart");
+            fs::copy(env!("CARGO_BIN_EXE_eart"), &copy).unwrap();
+            let chown =
+                Command::new("chown").arg("-hR").arg("65534:65534").arg(self.beside("")).status();
+            assert!(chown.unwrap().success());
+            command = Command::new("setpriv");
+            command.args(own).arg(copy);
+        }
+        command.current_dir(self.work()).env_clear().env("PATH", "/usr/bin:/bin").args(args);
+        command.output().unwrap()
     }
 
     /// Checks a run out and returns what was written.

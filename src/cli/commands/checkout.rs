@@ -16,8 +16,11 @@ use crate::repo::{CheckedOut, CheckoutOptions, Error};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Paths are those of the run, as `eart ls -r RUN` lists them; a folder or glob means what lies in it
-too. Files that are there with other content are never overwritten without --force: then nothing is
-written at all, and they are named. Nothing is written outside the folder or through a symbolic link.
+too; a PATH that the run has is no glob. Files that are there with other content are never
+overwritten without --force: then nothing is written at all, and they are named. Folders that are
+there keep their modes and times without --force, and the folder that is written into always does.
+Nothing is written outside the folder or through a symbolic link. A checkout that was stopped goes
+on when it is run again.
 
 Examples:
   eart checkout latest --to out
@@ -31,7 +34,7 @@ pub(in crate::cli) struct Args {
     /// The folder to write into [default: the one the store belongs to]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// Overwrite files that differ
+    /// Overwrite files that differ, and set modes and times of folders that are there
     #[arg(short, long)]
     force: bool,
     #[command(flatten)]
@@ -67,17 +70,17 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     let output =
         Output { run: run.id, name: run.meta.name, to: options.to, done, problems: &problems };
     context.show(args.json, &output, |out| {
-        let CheckedOut { files, bytes, unchanged, failed, .. } = output.done;
+        let CheckedOut { files, links, bytes, unchanged, unchanged_links, failed, .. } =
+            output.done;
         let (id, name) = (out.paint(ID, output.run.short()), out.paint(NAME, &output.name));
-        let mut files = count(files, "file", "files");
-        if output.done.links > 0 {
-            files = format!("{files}, {}", count(output.done.links, "link", "links"));
-        }
+        let (written, size) = (files_and_links(files, links), format_size(bytes));
         let to = args.to.as_deref().unwrap_or(&output.to).display();
-        writeln!(out, "Checked out {files}, {}, of {id} {name} to {to}", format_size(bytes))?;
-        if unchanged > 0 {
-            let were = if unchanged == 1 { "was" } else { "were" };
-            writeln!(out, "{} {were} there already", count(unchanged, "file", "files"))?;
+        writeln!(out, "Checked out {written}, {size}, of {id} {name} to {to}")?;
+        let there = unchanged + unchanged_links;
+        if there > 0 {
+            let were = if there == 1 { "was" } else { "were" };
+            let what = files_and_links(unchanged, unchanged_links);
+            writeln!(out, "{what} {were} there already")?;
         }
         if failed > 0 {
             let lost = count(failed, "path", "paths");
@@ -86,4 +89,12 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         Ok(())
     })?;
     Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+fn files_and_links(files: u64, links: u64) -> String {
+    match (files, links) {
+        (_, 0) => count(files, "file", "files"),
+        (0, _) => count(links, "link", "links"),
+        _ => format!("{}, {}", count(files, "file", "files"), count(links, "link", "links")),
+    }
 }

@@ -5,6 +5,7 @@
 
 mod plan;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::manifest::Node;
 use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
 use crate::store::Reader;
-use crate::work::restore::Target;
+use crate::work::restore::{Target, Was};
 
 /// Bytes of a large file in memory at once.
 const WINDOW: usize = 4 << 20;
@@ -33,7 +34,8 @@ pub struct CheckoutOptions {
     pub paths: Vec<OsString>,
     /// The folder to write into; made if need be.
     pub to: PathBuf,
-    /// Whether files that differ are overwritten.
+    /// Whether files that differ are overwritten, and folders that were there get the modes and
+    /// times of the run.
     pub force: bool,
 }
 
@@ -46,10 +48,12 @@ pub struct CheckedOut {
     pub bytes: u64,
     /// Symbolic links written.
     pub links: u64,
-    /// Folders given their modes and times.
+    /// Folders given their modes and times: those that were not there before, or all by force.
     pub dirs: u64,
-    /// Files and links that were there with the same content.
+    /// Files that were there with the same content.
     pub unchanged: u64,
+    /// Symbolic links that were there and point to the same.
+    pub unchanged_links: u64,
     /// Files, links and folders that could not be restored.
     pub failed: u64,
 }
@@ -69,7 +73,8 @@ impl Repo {
         monitor: &dyn Monitor,
     ) -> Result<CheckedOut> {
         let manifest = self.manifest(run)?;
-        let entries = Selection::new(&options.paths)?.entries(&manifest)?;
+        let named = |path: &RelPath| manifest.entries_within(path).next().is_some();
+        let entries = Selection::literal_first(&options.paths, named)?.entries(&manifest)?;
         let reader = self.store.reader()?;
         let mut target = Target::open(&options.to)
             .map_err(|source| Error::Write { path: options.to.clone(), source })?;
@@ -79,32 +84,38 @@ impl Repo {
         drop(manifest);
         let report = Report { to: &options.to, monitor, failed: AtomicU64::new(0) };
         monitor.begin("Checking out", Some(plan.files.iter().map(|j| j.entry.size()).sum()));
+        let mut were = HashMap::new();
         for dir in &plan.parents {
             let path = RelPath::new(&dir[..])?;
-            report.take(&path, target.make_dir(dir))?;
-        }
-        for entry in &plan.dirs {
-            // If that failed, so does what lies in it, and says so.
-            drop(target.open_up(&entry.path));
+            let made = target.make_dir(dir, plan.is_recorded(dir));
+            if let Some(was) = report.take(&path, made)? {
+                were.insert(path, was);
+            }
         }
         for entry in &plan.same {
             report.take(&entry.path, target.touch(&entry.path, entry.mode, entry.mtime))?;
+        }
+        for entry in &plan.same_links {
+            report.take(&entry.path, target.touch_link(&entry.path, entry.mtime))?;
         }
         let mut done = write_files(&plan.files, &target, &reader, &report)?;
         for (entry, replace) in &plan.links {
             if let Node::Symlink { target: text } = &entry.node {
                 let room = if *replace { target.remove(&entry.path) } else { Ok(()) };
                 let made = room.and_then(|()| target.link(&entry.path, text, entry.mtime));
-                done.links += u64::from(report.take(&entry.path, made)?);
+                done.links += u64::from(report.take(&entry.path, made)?.is_some());
             }
         }
         // Deepest first: writing into a folder changes its time, and its mode may forbid it.
         for entry in plan.dirs.iter().rev() {
-            let made = target.finish_dir(&entry.path, entry.mode, entry.mtime);
-            done.dirs += u64::from(report.take(&entry.path, made)?);
+            let was = were.get(&entry.path).copied().unwrap_or(Was::There);
+            let meta = (entry.mode, entry.mtime);
+            let given = target.finish_dir(&entry.path, meta, options.force, was);
+            done.dirs += u64::from(report.take(&entry.path, given)?.unwrap_or(false));
         }
         monitor.end();
-        done.unchanged = plan.same.len() as u64 + plan.same_links;
+        done.unchanged = plan.same.len() as u64;
+        done.unchanged_links = plan.same_links.len() as u64;
         done.failed = report.failed.into_inner();
         Ok(done)
     }
@@ -118,17 +129,17 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Whether it was done. What concerns one path is a problem; a target that takes nothing more
-    /// is an error.
-    fn take(&self, path: &RelPath, done: io::Result<()>) -> Result<bool> {
+    /// What came of it, if it was done. What concerns one path is a problem; a target that takes
+    /// nothing more is an error.
+    fn take<T>(&self, path: &RelPath, done: io::Result<T>) -> Result<Option<T>> {
         match done {
-            Ok(()) => Ok(true),
+            Ok(done) => Ok(Some(done)),
             Err(source) if is_full(&source) => {
                 Err(Error::Write { path: self.to.join(path.as_path()), source })
             }
             Err(e) => {
                 self.lost(path, &e);
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -235,7 +246,7 @@ impl FileWriter<'_> {
         match self.write(job) {
             Ok(()) => return Ok(true),
             Err(Failure::Interrupted) => return Err(Error::Interrupted),
-            Err(Failure::Target(e)) => return self.report.take(path, Err(e)),
+            Err(Failure::Target(e)) => return Ok(self.report.take::<()>(path, Err(e))?.is_some()),
             Err(Failure::Chunk(e)) => self.report.lost(path, &e),
             Err(Failure::Other) => self.report.lost(path, &OtherFile),
         }

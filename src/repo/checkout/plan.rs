@@ -31,7 +31,7 @@ pub(super) struct Job {
 /// Everything that a checkout will do.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// Folders that must be there, outer ones first.
+    /// Folders that something is written into, and new ones; outer ones first.
     pub(super) parents: Vec<Vec<u8>>,
     /// Files, in the order in which their chunks lie in the packs.
     pub(super) files: Vec<Job>,
@@ -41,8 +41,8 @@ pub(super) struct Plan {
     pub(super) dirs: Vec<Entry>,
     /// Files that are there, but for their modes and times.
     pub(super) same: Vec<Entry>,
-    /// Links that are there.
-    pub(super) same_links: u64,
+    /// Links that are there, but for their times.
+    pub(super) same_links: Vec<Entry>,
 }
 
 impl Plan {
@@ -64,6 +64,9 @@ impl Plan {
         let fresh = target
             .is_empty()
             .map_err(|source| Error::Source { path: options.to.clone(), source })?;
+        if !fresh {
+            monitor.begin("Comparing", Some(entries.iter().map(Entry::size).sum()));
+        }
         let verdicts: Vec<io::Result<Verdict>> = entries
             .par_iter()
             .map_init(
@@ -71,7 +74,11 @@ impl Plan {
                 |target, entry| match off_limits.reason(&entry.path) {
                     Some(why) => Ok(Verdict::Blocked(why)),
                     None if fresh || monitor.interrupted() => Ok(Verdict::Write),
-                    None => judge(entry, target),
+                    None => {
+                        let verdict = judge(entry, target);
+                        monitor.advance(entry.size());
+                        verdict
+                    }
                 },
             )
             .collect();
@@ -89,11 +96,13 @@ impl Plan {
                 Verdict::Same => {
                     match entry.node {
                         Node::File { .. } => plan.same.push(entry),
-                        _ => plan.same_links += 1,
+                        Node::Symlink { .. } => plan.same_links.push(entry),
+                        Node::Dir => plan.dirs.push(entry),
                     }
                     continue;
                 }
                 Verdict::Write => false,
+                Verdict::Replace => true,
                 Verdict::Differs(_) if options.force => true,
                 Verdict::Differs(why) => {
                     in_the_way.push(InTheWay { path: entry.path, why, forcible: true });
@@ -113,6 +122,11 @@ impl Plan {
         plan.parents.dedup();
         plan.files.sort_by_key(|job| job.place);
         Ok(plan)
+    }
+
+    /// Whether the run has a folder; what lies in it may have been named alone.
+    pub(super) fn is_recorded(&self, dir: &[u8]) -> bool {
+        self.dirs.binary_search_by(|entry| entry.path.as_bytes().cmp(dir)).is_ok()
     }
 
     fn sort_in(
@@ -149,6 +163,8 @@ impl Plan {
 enum Verdict {
     Write,
     Same,
+    /// What a checkout left that was stopped is there.
+    Replace,
     /// Something else is there; `force` replaces it.
     Differs(&'static str),
     Blocked(&'static str),
@@ -161,7 +177,7 @@ fn judge(entry: &Entry, target: &mut Target) -> io::Result<Verdict> {
     let present = target.look(&entry.path)?;
     Ok(match (present, &entry.node) {
         (Present::Blocked, _) => Verdict::Blocked("lies below a file or a symbolic link"),
-        (Present::Dir, Node::Dir) => Verdict::Write,
+        (Present::Dir, Node::Dir) => Verdict::Same,
         (Present::Dir, _) => Verdict::Blocked("is a folder there"),
         // What git runs and believes changes only when the user says so.
         (Present::Nothing, Node::File { .. } | Node::Symlink { .. }) if in_git(&entry.path) => {
@@ -169,6 +185,7 @@ fn judge(entry: &Entry, target: &mut Target) -> io::Result<Verdict> {
         }
         (Present::Nothing, _) => Verdict::Write,
         (_, Node::Dir) => Verdict::Blocked("is no folder there"),
+        (Present::Unfinished, _) => Verdict::Replace,
         (Present::Symlink, Node::Symlink { target: text }) => {
             let same = target.read_link(&entry.path)? == **text;
             if same { Verdict::Same } else { Verdict::Differs(DIFFERS) }
