@@ -1,7 +1,7 @@
 //! What a file is: its artifact type and its media type, from its path and its first bytes.
 //!
-//! Reads nothing itself. Called once for every file that is added, so it allocates nothing, looks
-//! at the head at most a few times, and stops at the first rule that speaks.
+//! Reads nothing itself. Called once for every file that is added, so it allocates nothing (but to
+//! decode UTF-16), looks at the head at most a few times, and stops at the first rule that speaks.
 //!
 //! The rules, in this order; the first that speaks decides the artifact type:
 //!
@@ -30,6 +30,7 @@ mod xml;
 
 use crate::artifact::ArtifactType;
 use crate::path::RelPath;
+use crate::work::inspect::Utf16;
 use names::Folder;
 
 /// How many of a file's first bytes are of use; more are ignored.
@@ -59,6 +60,8 @@ pub struct Detected {
 /// ```
 pub fn classify(path: &RelPath, head: &[u8]) -> Detected {
     let head = head.get(..HEAD).unwrap_or(head);
+    let wide = decoded(head);
+    let head = wide.as_ref().map_or(head, String::as_bytes);
     let name = path.file_name();
     let by_name = names::media_type(name);
     let folder = path.parent().map_or(Folder::Plain, names::folder);
@@ -81,6 +84,13 @@ pub fn classify(path: &RelPath, head: &[u8]) -> Detected {
 
 /// What the content says for certain about the artifact type, and the media type.
 type Found = (Option<ArtifactType>, Option<&'static str>);
+
+/// The text of a head that is UTF-16 and says so by a byte order mark.
+fn decoded(head: &[u8]) -> Option<String> {
+    let mut wide = Utf16::marked(head)?;
+    let (text, valid) = wide.decode(head.get(2..)?);
+    (valid && !text.bytes().any(is_binary)).then_some(text)
+}
 
 /// Whether the head is UTF-8 without NUL; it may end within a character.
 fn is_utf8(head: &[u8]) -> bool {
