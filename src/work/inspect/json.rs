@@ -1,6 +1,6 @@
 //! Whether text is JSON (RFC 8259), or JSON values on lines of their own, as it goes by.
 
-use super::report::{Stop, malformed};
+use super::report::{Stop, malformed, until};
 
 /// Documents that nest deeper are not followed, to bound the memory that one takes.
 const MAX_DEPTH: usize = 10_000;
@@ -91,12 +91,11 @@ impl Json {
 
     /// How many of the next bytes change nothing.
     fn uneventful(&mut self, text: &[u8]) -> usize {
-        let until = |ends: fn(&u8) -> bool| text.iter().position(ends).unwrap_or(text.len());
         match self.state {
-            State::Text { .. } => until(|b| matches!(b, b'"' | b'\\' | ..b' ')),
+            State::Text { .. } => until(text, |b| matches!(b, b'"' | b'\\' | ..b' ')),
             State::Escape { .. } | State::Hex { .. } | State::Word(_) | State::Number(_) => 0,
             _ => {
-                let spaces = until(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
+                let spaces = until(text, |b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
                 let skipped = text.get(..spaces).unwrap_or_default();
                 self.line_ended = self.line_ended || skipped.contains(&b'\n');
                 spaces

@@ -59,6 +59,11 @@ pub(super) fn malformed<T>(what: &str) -> Result<T, Stop> {
     Err(Stop::Broken(format!("it has {what}")))
 }
 
+/// How many bytes come before the first that ends something.
+pub(super) fn until(text: &[u8], ends: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|&b| ends(b)).unwrap_or(text.len())
+}
+
 impl std::fmt::Debug for ReportCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReportCheck").field("read", &self.read).finish_non_exhaustive()

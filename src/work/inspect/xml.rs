@@ -1,9 +1,9 @@
 //! Whether text is a well-formed XML document (XML 1.0, fifth edition), as it goes by.
 //!
-//! No entity is expanded and nothing outside the document is looked at. Not checked are that
-//! attributes differ in name, that names have no odd characters beyond ASCII, and `]]>` in text.
+//! No entity is expanded and nothing outside the document is looked at. Not checked are what the
+//! declaration says, that attributes differ in name, characters beyond ASCII, and `]]>` in text.
 
-use super::report::{Stop, malformed};
+use super::report::{Stop, malformed, until};
 
 /// Documents that nest deeper, or whose open elements have longer names together, are not followed,
 /// to bound the memory that one takes.
@@ -92,16 +92,19 @@ impl Xml {
 
     /// How many of the next bytes change nothing.
     fn uneventful(&self, text: &[u8]) -> usize {
-        let until = |ends: fn(u8) -> bool| text.iter().position(|&b| ends(b) || is_control(b));
-        let found = match self.state {
-            State::Text if !self.starts.is_empty() => until(|b| matches!(b, b'<' | b'&')),
-            State::Value(_) => until(|b| matches!(b, b'"' | b'\'' | b'<' | b'&')),
-            State::In(Section::Comment, 0) => until(|b| b == b'-'),
-            State::In(Section::Cdata, 0) => until(|b| b == b']'),
-            State::In(Section::Instruction, 0) => until(|b| b == b'?'),
-            _ => Some(0),
-        };
-        found.unwrap_or(text.len())
+        match self.state {
+            State::Text if !self.starts.is_empty() => {
+                until(text, |b| matches!(b, b'<' | b'&') || is_control(b))
+            }
+            State::Value(_) => {
+                until(text, |b| matches!(b, b'"' | b'\'' | b'<' | b'&') || is_control(b))
+            }
+            State::In(section, 0) => {
+                let end = section.end();
+                until(text, |b| b == end || is_control(b))
+            }
+            _ => 0,
+        }
     }
 
     fn step(&mut self, b: u8) -> Result<State, Stop> {
@@ -301,12 +304,17 @@ impl Xml {
 }
 
 impl Section {
-    fn step(self, seen: u8, b: u8) -> Result<State, Stop> {
-        let end = match self {
+    /// The byte that it ends with before its `>`.
+    fn end(self) -> u8 {
+        match self {
             Self::Comment => b'-',
             Self::Cdata => b']',
             Self::Instruction | Self::Doctype => b'?',
-        };
+        }
+    }
+
+    fn step(self, seen: u8, b: u8) -> Result<State, Stop> {
+        let end = self.end();
         let needed = if self == Self::Instruction { 1 } else { 2 };
         match (seen == needed, b) {
             (true, b'>') => Ok(State::Text),

@@ -126,6 +126,26 @@ fn a_report_cut_short_is_broken_wherever_it_is_cut() {
     assert_eq!(says("report.html", "<html>\n<p>x"), "its HTML ends early (line 2, byte 11)");
 }
 
+/// What Playwright wrote of one run with a test that failed.
+const REAL: [(&str, &[u8]); 2] = [
+    ("junit.xml", include_bytes!("../../../../tests/data/reports/junit.xml")),
+    ("results.json", include_bytes!("../../../../tests/data/reports/results.json")),
+];
+
+#[test]
+fn real_reports_pass_and_are_broken_wherever_they_are_cut() {
+    for (path, whole) in REAL {
+        assert_eq!(says(path, whole), "", "{path}");
+        let needed = whole.trim_ascii_end().len();
+        let detected = classify(&RelPath::new(path).unwrap(), whole);
+        for end in 0..needed {
+            let mut check = ReportCheck::for_file(&detected, whole).unwrap();
+            check.feed(&whole[..end]);
+            assert!(check.finish().is_some(), "{path} cut to {end}");
+        }
+    }
+}
+
 #[test]
 fn malformed_xml_is_named() {
     let says = |body: &str| {
@@ -271,7 +291,13 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(
         start in prop::sample::select(vec![&b""[..], b"<testsuite ", b"<?xml version='1.0' encoding='", b"{\"numFailedTests\":", b"\xff\xfe<\0", b"\xfe\xff\0<"]),
-        bytes in prop_oneof![edited(JUNIT), edited(LINES), prop::collection::vec(any::<u8>(), 0..300)],
+        bytes in prop_oneof![
+            edited(JUNIT),
+            edited(LINES),
+            edited(std::str::from_utf8(REAL[0].1).unwrap()),
+            edited(std::str::from_utf8(REAL[1].1).unwrap()),
+            prop::collection::vec(any::<u8>(), 0..300),
+        ],
         piece in 1..100usize,
     ) {
         let bytes = [start, &bytes].concat();
