@@ -36,6 +36,9 @@ use names::Folder;
 /// How many of a file's first bytes are of use; more are ignored.
 pub const HEAD: usize = 4096;
 
+/// How many of them have the lines that tell one format of lines from another.
+const FIRST_LINES: usize = 512;
+
 /// What was found about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Detected {
@@ -135,18 +138,23 @@ fn text(name: &[u8], head: &[u8], by_name: Option<&'static str>) -> Found {
 
 /// The artifact type of text that is neither JSON nor XML, from how its first lines begin.
 fn plain(name: &[u8], body: &[u8]) -> Option<ArtifactType> {
-    let mut lines = body.split(|&b| b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-    let first = lines.next()?;
+    let lines =
+        |text| <[u8]>::split(text, |&b| b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    // Minified text is one long line, in which looking for its end would take longer than all else.
+    let mut first_lines = lines(body.get(..FIRST_LINES).unwrap_or(body));
+    let first = first_lines.next()?;
     let is_test = |line: &[u8]| line.starts_with(b"ok 1") || line.starts_with(b"not ok 1");
     match first {
         _ if first.starts_with(b"TAP version 1") || is_test(first) => {
             Some(ArtifactType::TestResults)
         }
-        [b'1', b'.', b'.', b'0'..=b'9', ..] if lines.next().is_some_and(is_test) => {
+        [b'1', b'.', b'.', b'0'..=b'9', ..] if first_lines.next().is_some_and(is_test) => {
             Some(ArtifactType::TestResults)
         }
         [b'S', b'F', b':', ..] => Some(ArtifactType::Coverage),
-        [b'T', b'N', b':', ..] if lines.next()?.starts_with(b"SF:") => Some(ArtifactType::Coverage),
+        [b'T', b'N', b':', ..] if first_lines.next()?.starts_with(b"SF:") => {
+            Some(ArtifactType::Coverage)
+        }
         b"mode: set" | b"mode: count" | b"mode: atomic" => Some(ArtifactType::Coverage),
         _ if first.starts_with(b"timeStamp,elapsed,")
             || first.starts_with(b"metric_name,timestamp,metric_value")
@@ -158,7 +166,7 @@ fn plain(name: &[u8], body: &[u8]) -> Option<ArtifactType> {
             let opens = |line: &[u8]| {
                 [&b"openapi:"[..], b"swagger:", b"asyncapi:"].iter().any(|k| line.starts_with(k))
             };
-            (opens(first) || lines.any(opens)).then_some(ArtifactType::ApiDocs)
+            lines(body).any(opens).then_some(ArtifactType::ApiDocs)
         }
         _ => None,
     }
