@@ -8,7 +8,11 @@
 //! Layout as in PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3. Everything read is untrusted:
 //! what looks odd is left uncut, and memory grows with the entries that are really there.
 
+mod data;
+
 use std::io;
+
+pub use data::DataCheck;
 
 /// Entries whose stored data has at least this many bytes become chunks of their own.
 ///
@@ -36,6 +40,9 @@ const SIGNATURE: &[u8] = b"PK\x05\x05";
 const END: &[u8] = b"PK\x05\x06";
 const END64: &[u8] = b"PK\x06\x06";
 const LOCATOR64: &[u8] = b"PK\x06\x07";
+
+/// The flag of an entry that is encrypted.
+const ENCRYPTED: u16 = 1;
 
 const LOCAL_LEN: usize = 30;
 const CENTRAL_LEN: usize = 46;
@@ -75,8 +82,25 @@ pub struct Zip {
     /// Offsets where the archive should be cut, ascending, for [`Cutter::new`](super::Cutter::new).
     pub boundaries: Vec<u64>,
     /// Why the archive cannot be whole, in a few words; `None` when its structure is sound, or
-    /// could not be checked. The data of its entries is not looked at.
+    /// could not be checked. The data of its entries is not looked at: see [`DataCheck`].
     pub broken: Option<String>,
+    /// The entries whose data can be checked as it lies there, in the order of their data.
+    pub entries: Vec<Data>,
+}
+
+/// The data of an entry that is stored as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// Offset in the archive of its first byte.
+    pub start: u64,
+    /// Offset of the byte behind its last one.
+    pub end: u64,
+    /// The CRC-32 that it should have.
+    pub crc: u32,
+    /// Its place in the directory, from 1.
+    pub number: usize,
+    /// How many entries the archive has.
+    pub of: usize,
 }
 
 /// Whether a file that starts with these bytes is a zip archive, possibly an empty one.
@@ -90,9 +114,9 @@ pub fn is_zip(start: &[u8]) -> bool {
 /// than are worth it; that is no reason to call it broken.
 pub fn inspect<R: ReadAt + ?Sized>(archive: &R, len: u64) -> Zip {
     let mut window = Window { archive, len, start: 0, bytes: Vec::new() };
-    match boundaries(&mut window) {
-        Ok(boundaries) => Zip { boundaries, broken: None },
-        Err(Stop::Broken(reason)) => Zip { boundaries: Vec::new(), broken: Some(reason) },
+    match read(&mut window) {
+        Ok(zip) => zip,
+        Err(Stop::Broken(reason)) => Zip { broken: Some(reason), ..Zip::default() },
         Err(Stop::Unknown) => Zip::default(),
     }
 }
@@ -125,14 +149,16 @@ struct Entry {
     size: u64,
     /// Its place in the directory, from 1.
     number: usize,
+    /// What its data should have as CRC-32, if that is stored as it is.
+    crc: Option<u32>,
 }
 
-fn boundaries<R: ReadAt + ?Sized>(window: &mut Window<'_, R>) -> Result<Vec<u64>, Stop> {
+fn read<R: ReadAt + ?Sized>(window: &mut Window<'_, R>) -> Result<Zip, Stop> {
     let directory = find_directory(window)?;
     let mut entries = read_directory(window, &directory)?;
     entries.sort_unstable_by_key(|entry| entry.header);
-    let mut boundaries = Vec::new();
-    for &Entry { header, size, number } in &entries {
+    let (mut boundaries, mut stored) = (Vec::new(), Vec::new());
+    for &Entry { header, size, number, crc } in &entries {
         let of = entries.len();
         let Some(local) = window.get(header, LOCAL_LEN, HEADER_BLOCK)? else {
             return broken(format!("entry {number} of {of} lies past the end"));
@@ -148,6 +174,7 @@ fn boundaries<R: ReadAt + ?Sized>(window: &mut Window<'_, R>) -> Result<Vec<u64>
                 if size >= CUT_FROM {
                     boundaries.extend([start, end]);
                 }
+                stored.extend(crc.map(|crc| Data { start, end, crc, number, of }));
             }
             _ => return broken(format!("the data of entry {number} of {of} is cut off")),
         }
@@ -155,7 +182,7 @@ fn boundaries<R: ReadAt + ?Sized>(window: &mut Window<'_, R>) -> Result<Vec<u64>
     // In a sound archive they are in order already; entries that overlap are no reason to refuse.
     boundaries.sort_unstable();
     boundaries.dedup();
-    Ok(boundaries)
+    Ok(Zip { boundaries, broken: None, entries: stored })
 }
 
 fn find_directory<R: ReadAt + ?Sized>(window: &mut Window<'_, R>) -> Result<Directory, Stop> {
@@ -235,6 +262,8 @@ fn read_directory<R: ReadAt + ?Sized>(
         if position > end {
             return broken(format!("the central directory is cut off at entry {number}"));
         }
+        let (flags, method, crc) = (u16_at(record, 8), u16_at(record, 10), u32_at(record, 16));
+        let crc = (method == 0 && flags & ENCRYPTED == 0).then_some(crc);
         let in_extra = |field: u64| field == u64::from(u32::MAX);
         if in_extra(size) || in_extra(header) {
             let extra = window.get(extra_start, extra_len, BLOCK)?.unwrap_or_default();
@@ -249,7 +278,7 @@ fn read_directory<R: ReadAt + ?Sized>(
                 header = fields.next().unwrap_or(header);
             }
         }
-        entries.push(Entry { header: header.saturating_add(base), size, number });
+        entries.push(Entry { header: header.saturating_add(base), size, number, crc });
     }
     if entries.len() as u64 & 0xFFFF != expected & 0xFFFF {
         let found = entries.len();

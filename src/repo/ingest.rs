@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::chunk::zip;
 use crate::chunk::{Cutter, Params};
 use crate::id::{ChunkId, FileId};
 use crate::manifest::{ChunkList, ChunkRef};
@@ -17,11 +16,11 @@ use crate::path::RelPath;
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Lane, Writer};
 use crate::work::classify::{Detected, classify};
-use crate::work::inspect::GzipCheck;
 use crate::work::read::{Opener, fill, stat_of};
 use crate::work::stat::Stat;
 
 use super::batch::Batches;
+use super::check::{Check, Inspected};
 use super::{Error, Result};
 
 /// Bytes of a file in memory at once; most files are read whole.
@@ -50,7 +49,7 @@ pub(super) struct Taken {
     pub(super) stat: Stat,
     /// Whether the file held still while it was read.
     pub(super) steady: bool,
-    /// Whether it is an archive that is broken: it is read, and named, each time.
+    /// Whether it is an archive or report that is broken: it is read, and named, each time.
     pub(super) broken: bool,
     /// Only for files of two or more chunks.
     pub(super) chunks: Option<ChunkList>,
@@ -131,6 +130,7 @@ struct Worker<'a> {
 /// What one reading of a file gave.
 struct Reading {
     taken: Taken,
+    /// What is wrong with it as an archive or report.
     broken: Option<String>,
 }
 
@@ -151,9 +151,7 @@ impl<'a> Worker<'a> {
                 if !reading.taken.steady {
                     tell("changed while it was read; kept as it was read last".into());
                 }
-                if let Some(reason) = reading.broken {
-                    tell(format!("is a broken archive, kept as it is: {reason}"));
-                }
+                reading.broken.map(tell);
                 Ok(Some(reading.taken))
             }
             Err(Failure::Source(e)) => {
@@ -179,21 +177,24 @@ impl<'a> Worker<'a> {
         let head = &self.window[..self.window.len().min(HEAD)];
         let detected = classify(&job.path, head);
         let wish = (self.policy)(&detected);
-        let mut archive = match ended {
-            true => Archive::of(&job.path, head, &self.window[..], self.window.len() as u64),
-            false => Archive::of(&job.path, head, &file, before.size),
+        let inspected = match ended {
+            true => {
+                let size = self.window.len() as u64;
+                Inspected::of(&job.path, head, &detected, &self.window[..], size)
+            }
+            false => Inspected::of(&job.path, head, &detected, &file, before.size),
         };
-        let (cut, broken) = (archive.is_cut(), archive.broken.take());
-        let mut pieces = Pieces::new(archive, wish);
+        let (cut, mut check) = (!inspected.boundaries.is_empty(), inspected.check);
+        let mut pieces = Pieces::new(inspected.boundaries, wish);
         let (id, length) = if ended && !cut && self.window.len() <= Params::V1.min() {
             self.monitor.advance(self.window.len() as u64);
+            check.feed(&self.window);
             (pieces.whole(&mut self.lane, &self.window)?, self.window.len() as u64)
         } else {
-            self.stream(&file, before.size, ended, &mut pieces)?
+            self.stream(&file, before.size, ended, &mut pieces, &mut check)?
         };
-        let gzip = pieces.gzip.take();
         let after = stat_of(&file).map_err(Failure::Source)?;
-        let broken = broken.or_else(|| gzip.and_then(GzipCheck::finish));
+        let broken = check.finish();
         Ok(Reading {
             taken: Taken {
                 broken: broken.is_some(),
@@ -215,6 +216,7 @@ impl<'a> Worker<'a> {
         size: u64,
         mut ended: bool,
         pieces: &mut Pieces,
+        check: &mut Check,
     ) -> std::result::Result<(FileId, u64), Failure> {
         let mut hasher = blake3::Hasher::new();
         let (mut length, mut hashed) = (0, 0);
@@ -224,11 +226,14 @@ impl<'a> Worker<'a> {
             length += fresh.len() as u64;
             self.monitor.advance(fresh.len() as u64);
             let used = if window.len() >= SPLIT {
-                let (used, _) =
-                    rayon::join(|| pieces.cut(lane, window, ended), || hasher.update(fresh));
-                used?
+                let look = || {
+                    hasher.update(fresh);
+                    check.feed(fresh);
+                };
+                rayon::join(|| pieces.cut(lane, window, ended), look).0?
             } else {
                 hasher.update(fresh);
+                check.feed(fresh);
                 pieces.cut(lane, window, ended)?
             };
             if ended {
@@ -258,46 +263,16 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
-/// What is known of a file as an archive before it is cut.
-struct Archive {
-    boundaries: Vec<u64>,
-    broken: Option<String>,
-    gzip: Option<GzipCheck>,
-}
-
-impl Archive {
-    fn of<R: zip::ReadAt + ?Sized>(path: &RelPath, head: &[u8], file: &R, size: u64) -> Self {
-        if zip::is_zip(head) {
-            let found = zip::inspect(file, size);
-            return Self { boundaries: found.boundaries, broken: found.broken, gzip: None };
-        }
-        let (name, ending) = (path.file_name(), b".zip");
-        let at = name.len().saturating_sub(ending.len());
-        let named = name[at..].eq_ignore_ascii_case(ending);
-        let broken = named.then(|| match size {
-            0 => "it is empty".to_owned(),
-            _ => "it does not begin like a zip archive".to_owned(),
-        });
-        Self { boundaries: Vec::new(), broken, gzip: GzipCheck::for_path(path) }
-    }
-
-    fn is_cut(&self) -> bool {
-        !self.boundaries.is_empty() || self.gzip.is_some()
-    }
-}
-
 /// The chunks of one file as they are cut.
 struct Pieces {
     cutter: Cutter,
     wish: Compression,
     chunks: Vec<ChunkRef>,
-    gzip: Option<GzipCheck>,
 }
 
 impl Pieces {
-    fn new(archive: Archive, wish: Compression) -> Self {
-        let cutter = Cutter::new(&Params::V1, archive.boundaries);
-        Self { cutter, wish, chunks: Vec::new(), gzip: archive.gzip }
+    fn new(boundaries: Vec<u64>, wish: Compression) -> Self {
+        Self { cutter: Cutter::new(&Params::V1, boundaries), wish, chunks: Vec::new() }
     }
 
     /// A file that is one chunk at most.
@@ -323,9 +298,6 @@ impl Pieces {
             lane.put(id, bytes, self.wish)?;
             self.chunks.push(ChunkRef { id, len: len as u32 });
             used += len;
-        }
-        if let Some(gzip) = &mut self.gzip {
-            gzip.feed(&window[..used]);
         }
         Ok(used)
     }

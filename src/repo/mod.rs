@@ -7,6 +7,7 @@
 mod add;
 mod batch;
 mod catalog;
+mod check;
 mod checkout;
 mod commit;
 mod compare;

@@ -1,7 +1,7 @@
 //! What a file is: its artifact type and its media type, from its path and its first bytes.
 //!
-//! Reads nothing itself. Called once for every file that is added, so it allocates nothing, looks
-//! at the head at most a few times, and stops at the first rule that speaks.
+//! Reads nothing itself. Called once for every file that is added, so it allocates nothing (but to
+//! decode UTF-16), looks at the head at most a few times, and stops at the first rule that speaks.
 //!
 //! The rules, in this order; the first that speaks decides the artifact type:
 //!
@@ -30,10 +30,14 @@ mod xml;
 
 use crate::artifact::ArtifactType;
 use crate::path::RelPath;
+use crate::work::inspect::Utf16;
 use names::Folder;
 
 /// How many of a file's first bytes are of use; more are ignored.
 pub const HEAD: usize = 4096;
+
+/// How many of them have the lines that tell one format of lines from another.
+const FIRST_LINES: usize = 512;
 
 /// What was found about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub struct Detected {
 /// ```
 pub fn classify(path: &RelPath, head: &[u8]) -> Detected {
     let head = head.get(..HEAD).unwrap_or(head);
+    let wide = decoded(head);
+    let head = wide.as_ref().map_or(head, String::as_bytes);
     let name = path.file_name();
     let by_name = names::media_type(name);
     let folder = path.parent().map_or(Folder::Plain, names::folder);
@@ -81,6 +87,13 @@ pub fn classify(path: &RelPath, head: &[u8]) -> Detected {
 
 /// What the content says for certain about the artifact type, and the media type.
 type Found = (Option<ArtifactType>, Option<&'static str>);
+
+/// The text of a head that is UTF-16 and says so by a byte order mark.
+fn decoded(head: &[u8]) -> Option<String> {
+    let mut wide = Utf16::marked(head)?;
+    let (text, valid) = wide.decode(head.get(2..)?);
+    (valid && !text.bytes().any(is_binary)).then_some(text)
+}
 
 /// Whether the head is UTF-8 without NUL; it may end within a character.
 fn is_utf8(head: &[u8]) -> bool {
@@ -125,18 +138,23 @@ fn text(name: &[u8], head: &[u8], by_name: Option<&'static str>) -> Found {
 
 /// The artifact type of text that is neither JSON nor XML, from how its first lines begin.
 fn plain(name: &[u8], body: &[u8]) -> Option<ArtifactType> {
-    let mut lines = body.split(|&b| b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-    let first = lines.next()?;
+    let lines =
+        |text| <[u8]>::split(text, |&b| b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    // Minified text is one long line, in which looking for its end would take longer than all else.
+    let mut first_lines = lines(body.get(..FIRST_LINES).unwrap_or(body));
+    let first = first_lines.next()?;
     let is_test = |line: &[u8]| line.starts_with(b"ok 1") || line.starts_with(b"not ok 1");
     match first {
         _ if first.starts_with(b"TAP version 1") || is_test(first) => {
             Some(ArtifactType::TestResults)
         }
-        [b'1', b'.', b'.', b'0'..=b'9', ..] if lines.next().is_some_and(is_test) => {
+        [b'1', b'.', b'.', b'0'..=b'9', ..] if first_lines.next().is_some_and(is_test) => {
             Some(ArtifactType::TestResults)
         }
         [b'S', b'F', b':', ..] => Some(ArtifactType::Coverage),
-        [b'T', b'N', b':', ..] if lines.next()?.starts_with(b"SF:") => Some(ArtifactType::Coverage),
+        [b'T', b'N', b':', ..] if first_lines.next()?.starts_with(b"SF:") => {
+            Some(ArtifactType::Coverage)
+        }
         b"mode: set" | b"mode: count" | b"mode: atomic" => Some(ArtifactType::Coverage),
         _ if first.starts_with(b"timeStamp,elapsed,")
             || first.starts_with(b"metric_name,timestamp,metric_value")
@@ -148,7 +166,7 @@ fn plain(name: &[u8], body: &[u8]) -> Option<ArtifactType> {
             let opens = |line: &[u8]| {
                 [&b"openapi:"[..], b"swagger:", b"asyncapi:"].iter().any(|k| line.starts_with(k))
             };
-            (opens(first) || lines.any(opens)).then_some(ArtifactType::ApiDocs)
+            lines(body).any(opens).then_some(ArtifactType::ApiDocs)
         }
         _ => None,
     }

@@ -1,16 +1,24 @@
-//! Whether gzip files, and the tar archives in them, are whole.
+//! Whether files are what they are taken for, and whole: reports ([`ReportCheck`]), and gzip files
+//! with the tar archives in them ([`GzipCheck`]).
 //!
 //! A [`GzipCheck`] is fed the bytes that are read anyway, inflates them into a buffer that it
 //! throws away, and says at the end what is wrong. It keeps a fixed amount of memory whatever
 //! comes, and gives up, in the file's favour, where going on would cost too much. Sources: RFC
 //! 1952 (gzip), POSIX.1-2017 `pax` (ustar and pax headers) and the GNU tar manual (its additions).
 
+mod encoding;
+mod json;
+mod report;
 mod tar;
+mod xml;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::path::RelPath;
 use tar::TarCheck;
+
+pub(super) use encoding::Utf16;
+pub use report::ReportCheck;
 
 /// Bytes that are inflated of one file before the check gives up.
 const MAX_INFLATED: u64 = 4 << 30;

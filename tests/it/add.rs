@@ -1,5 +1,6 @@
 //! `eart add`
 
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -166,6 +167,107 @@ fn a_broken_archive_is_named_and_kept() {
     assert!(output.stderr.contains("warning: trace.zip is a broken archive"), "{output}");
     assert_eq!(output.code(), 3);
     assert_eq!(staged(&env), "A trace.zip\n");
+}
+
+/// A zip archive with one entry that is stored as it is.
+fn stored_zip(text: &[u8]) -> Vec<u8> {
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("page.txt", stored).unwrap();
+    zip.write_all(text).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_zip_whose_stored_data_differs_from_its_checksum_is_named() {
+    let env = TestEnv::new();
+    let mut zip = stored_zip(&b"some text\n".repeat(50_000));
+    env.write("whole.zip", &zip);
+    env.eart(["add", "whole.zip"]).done();
+    zip[250_000] ^= 1;
+    env.write("flipped.zip", &zip);
+    assert_snapshot!(env.eart(["add", "flipped.zip"]), @r"
+    Staged 1 file, 500.1 KB; {N} new in the store
+    --- stderr
+    warning: flipped.zip is a broken archive, kept as it is: the checksum of entry 1 of 1 differs
+    --- exit 3
+    ");
+}
+
+const REPORTS: [(&str, &[u8]); 2] = [
+    ("junit.xml", include_bytes!("../data/reports/junit.xml")),
+    ("results.json", include_bytes!("../data/reports/results.json")),
+];
+
+#[test]
+fn whole_reports_are_taken_without_a_word() {
+    let env = TestEnv::new();
+    for (name, bytes) in REPORTS {
+        env.write(name, bytes);
+    }
+    let wide: Vec<u8> =
+        "\u{feff}<?xml version=\"1.0\" encoding=\"utf-16\"?>\r\n<TestRun name=\"grün\"/>"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+    env.write("results", &wide);
+    env.eart(["add", "."]).done();
+    let types = env.eart(["status", "--json"]).json();
+    assert_eq!(types["staged"]["types"]["test-results"]["files"], 3, "{types}");
+}
+
+#[test]
+fn broken_reports_are_named_each_time_and_come_back_as_they_were() {
+    let env = TestEnv::new();
+    let mut written = Vec::new();
+    for (name, bytes) in REPORTS {
+        let cut = &bytes[..bytes.len() * 2 / 3];
+        env.write(name, cut);
+        written.push((name, cut.to_vec()));
+    }
+    // Read in several portions, and of so many bytes that a thread of its own hashes them.
+    let many = "<testcase name=\"a\"/>\n".repeat(600_000);
+    let large = format!("<testsuite>\n{many}<testcase>\n</testsuite>\n");
+    env.write("TEST-large.xml", &large);
+    written.push(("TEST-large.xml", large.into_bytes()));
+    for (name, text) in [
+        ("TEST-empty.xml", ""),
+        ("coverage/lcov.info", "TN:\nSF:src/a.js\nDA:1,1\n"),
+        ("playwright-report/index.html", "<!DOCTYPE html>\n<html><body><script>window.repor"),
+        ("scan.sarif", "{\"version\": \"2.1.0\",\n \"runs\": [}]}\n"),
+        ("not-a-report.json", "{ \"name\": "),
+    ] {
+        env.write(name, text);
+        written.push((name, text.as_bytes().to_vec()));
+    }
+    env.settle();
+    let first = env.eart(["add", "."]);
+    let mut named: Vec<_> = first.stderr.lines().collect();
+    named.sort_unstable();
+    assert_snapshot!(named.join("\n"), @r"
+    warning: TEST-empty.xml is a broken report, kept as it is: it is empty
+    warning: TEST-large.xml is a broken report, kept as it is: it has an end tag where that of <testcase> is due (line 600003, byte 12600029)
+    warning: coverage/lcov.info is a broken report, kept as it is: its last record ends early (line 4, byte 23)
+    warning: junit.xml is a broken report, kept as it is: its XML ends early, within <failure> (line 20, byte 1028)
+    warning: playwright-report/index.html is a broken report, kept as it is: its HTML ends early (line 2, byte 48)
+    warning: results.json is a broken report, kept as it is: its JSON ends early (line 156, byte 5272)
+    warning: scan.sarif is a broken report, kept as it is: it has no value where one is due (line 2, byte 31)
+    ");
+    assert_eq!(first.code(), 3);
+
+    let again = env.eart(["add", "."]);
+    assert_eq!(again.code(), 3, "{again}");
+    let mut same: Vec<_> = again.stderr.lines().collect();
+    same.sort_unstable();
+    assert_eq!(same, named);
+    assert!(again.stdout.contains("(1 unchanged)"), "{again}");
+
+    env.eart(["commit"]).done();
+    env.eart(["checkout", "latest", "--to", "../out"]).done();
+    for (name, bytes) in written {
+        assert!(env.read(format!("../out/{name}")) == bytes, "{name}");
+    }
 }
 
 #[test]

@@ -27,7 +27,10 @@ impl Writer {
             extra.extend([size, size, offset].map(u64::to_le_bytes).concat());
         }
         let mut common = [20, 0, 0, 0, 0, 0].to_vec();
-        common.extend([time, 0, 0, 0].map(u16::to_le_bytes).concat());
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        common.extend([time, 0].map(u16::to_le_bytes).concat());
+        common.extend(crc.sum().to_le_bytes());
         common.extend([short(size), short(size)].map(u32::to_le_bytes).concat());
         common.extend((name.len() as u16).to_le_bytes());
 
@@ -81,6 +84,22 @@ fn look(bytes: &[u8]) -> Zip {
     inspect(bytes, bytes.len() as u64)
 }
 
+/// The cuts of an archive whose structure is sound.
+fn cuts(bytes: &[u8]) -> Vec<u64> {
+    let found = look(bytes);
+    assert_eq!(found.broken, None);
+    found.boundaries
+}
+
+/// What is wrong with the data of an archive whose structure is sound.
+fn data_reason(bytes: &[u8], piece: usize) -> Option<String> {
+    let found = look(bytes);
+    assert_eq!(found.broken, None);
+    let mut check = DataCheck::new(found.entries);
+    bytes.chunks(piece).for_each(|piece| check.feed(piece));
+    check.finish()
+}
+
 fn reason(bytes: &[u8]) -> String {
     look(bytes).broken.unwrap_or_default()
 }
@@ -96,11 +115,10 @@ const GOLDEN: [u64; 4] = [4_180, 8_276, 8_425, 108_425];
 
 #[test]
 fn golden_cuts_around_large_entries() {
-    let whole = Zip { boundaries: GOLDEN.to_vec(), broken: None };
-    assert_eq!(look(&archive(false, b"")), whole);
-    assert_eq!(look(&archive(true, b"")), whole);
-    assert_eq!(look(&archive(false, &[b'c'; 65_535])), whole);
-    assert_eq!(look(&archive(true, &[b'c'; 65_535])), whole);
+    let long = [b'c'; 65_535];
+    for (zip64, comment) in [(false, &b""[..]), (true, b""), (false, &long), (true, &long)] {
+        assert_eq!(cuts(&archive(zip64, comment)), GOLDEN);
+    }
 }
 
 #[test]
@@ -114,8 +132,8 @@ fn an_empty_archive_is_whole() {
 fn bytes_before_the_archive_move_its_cuts() {
     let prefixed = [&archive(false, b"")[..], &archive(false, b"")].concat();
     let offset = archive(false, b"").len() as u64;
-    let boundaries = GOLDEN.map(|boundary| boundary + offset).to_vec();
-    assert_eq!(look(&prefixed), Zip { boundaries, broken: None });
+    assert_eq!(cuts(&prefixed), GOLDEN.map(|boundary| boundary + offset));
+    assert_eq!(data_reason(&prefixed, 1000), None);
 }
 
 #[test]
@@ -178,6 +196,37 @@ fn damage_is_named() {
 }
 
 #[test]
+fn a_flipped_bit_in_stored_data_is_found() {
+    let whole = archive(false, b"");
+    let stored = look(&whole).entries;
+    assert_eq!(stored.len(), 5);
+    for piece in [1, 1_000, 1 << 20] {
+        assert_eq!(data_reason(&whole, piece), None);
+        for Data { start, end, number, .. } in stored.iter().filter(|data| data.start < data.end) {
+            for at in [*start, *end - 1] {
+                let mut bytes = whole.clone();
+                bytes[at as usize] ^= 4;
+                let expected = format!("the checksum of entry {number} of 5 differs");
+                assert_eq!(data_reason(&bytes, piece), Some(expected));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_compressed_or_encrypted_is_not_compared() {
+    let whole = archive(false, b"");
+    let directory = GOLDEN[3] as usize;
+    for field in [[20, 0, 1, 0, 0, 0], [20, 0, 0, 0, 99, 0]] {
+        let mut bytes = whole.clone();
+        bytes[directory + 6..directory + 12].copy_from_slice(&field);
+        assert_eq!(look(&bytes).entries.len(), 4);
+        bytes[50] ^= 1;
+        assert_eq!(data_reason(&bytes, 100), None);
+    }
+}
+
+#[test]
 fn what_an_independent_writer_makes_is_cut_at_its_entries() {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for n in 0..300 {
@@ -203,7 +252,9 @@ fn what_an_independent_writer_makes_is_cut_at_its_entries() {
         }
     }
     assert!(expected.len() > 400);
-    assert_eq!(look(&bytes), Zip { boundaries: expected, broken: None });
+    assert_eq!(cuts(&bytes), expected);
+    assert_eq!(look(&bytes).entries.len(), 200);
+    assert_eq!(data_reason(&bytes, 333), None);
 
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();
@@ -270,6 +321,8 @@ proptest! {
             bytes[at] = value;
         }
         let zip = look(&bytes);
+        let mut check = DataCheck::new(zip.entries.clone());
+        bytes.chunks(77).for_each(|piece| check.feed(piece));
         prop_assert!(zip.boundaries.is_sorted());
         prop_assert!(zip.broken.is_none() || zip.boundaries.is_empty());
         let past = zip.boundaries.last().is_some_and(|&end| end > bytes.len() as u64);

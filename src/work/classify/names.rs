@@ -58,6 +58,7 @@ impl Folder {
             Self::Performance => Some(ArtifactType::PerformanceMetrics),
             Self::Docs => Some(ArtifactType::ApiDocs),
             // Attachments of any kind lie beside the results.
+            Self::Results if name.windows(12).any(|w| w == b"-attachment.") => None,
             Self::Results => match extension(name) {
                 b"json" | b"jsonl" | b"xml" | b"zip" | b"properties" => {
                     Some(ArtifactType::TestResults)

@@ -113,6 +113,29 @@ fn formats_that_are_xml() {
 }
 
 #[test]
+fn what_is_in_utf_16_is_told_as_if_it_were_not() {
+    let wide = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(order).collect()
+    };
+    let trx = "<?xml version=\"1.0\" encoding=\"utf-16\"?>\r\n<TestRun id=\"ä\">";
+    let jest = "{\"numFailedTestSuites\":0";
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        check(&[
+            ("a.trx", &wide(trx, order), TestResults, XML),
+            ("results", &wide(trx, order), TestResults, XML),
+            ("r.json", &wide(jest, order), TestResults, JSON),
+            ("run.log", &wide("failed\n", order), BuildLog, TEXT),
+            ("a.bin", &wide("a\0b", order), Custom, Some("application/octet-stream")),
+        ]);
+    }
+    // Cut within a character, as heads are; and UTF-32, which begins likewise.
+    check(&[
+        ("results", &[&wide(trx, u16::to_le_bytes)[..], b"x"].concat(), TestResults, XML),
+        ("a.xml", b"\xff\xfe\0\0<\0\0\0", Custom, None),
+    ]);
+}
+
+#[test]
 fn formats_that_are_lines() {
     check(&[
         ("out.tap", b"TAP version 13\n1..2\nok 1", TestResults, TEXT),
@@ -190,6 +213,7 @@ fn what_lies_in_a_report_is_a_part_of_it() {
         ("javadoc/index.html", html, ApiDocs, HTML),
         ("summary.html", html, HtmlReport, HTML),
         ("allure-results/a-attachment.txt", b"x", Custom, TEXT),
+        ("allure-results/a-attachment.json", b"{}", Custom, JSON),
         ("allure-results/a-attachment.png", PNG, Screenshot, Some("image/png")),
     ]);
 }
