@@ -1,4 +1,6 @@
 //! Whether text is JSON (RFC 8259), or JSON values on lines of their own, as it goes by.
+//!
+//! `NaN`, `Infinity` and `-Infinity` pass: Python writes them, and nothing is missing there.
 
 use super::report::{Stop, malformed, until};
 
@@ -39,7 +41,7 @@ enum State {
         key: bool,
         left: u8,
     },
-    /// The rest of `true`, `false` or `null`.
+    /// The rest of `true`, `false`, `null`, `NaN` or `Infinity`.
     Word(&'static [u8]),
     Number(Number),
 }
@@ -125,6 +127,7 @@ impl Json {
                 _ => malformed("no key where one is due"),
             },
             State::After => self.after(b),
+            State::Number(Number::Minus) if b == b'I' => Ok(State::Word(b"nfinity")),
             State::Number(number) => match number.next(b) {
                 Some(next) => Ok(State::Number(next)),
                 None if !number.is_whole() => malformed("a malformed number"),
@@ -184,6 +187,8 @@ impl Json {
             b't' => State::Word(b"rue"),
             b'f' => State::Word(b"alse"),
             b'n' => State::Word(b"ull"),
+            b'N' => State::Word(b"aN"),
+            b'I' => State::Word(b"nfinity"),
             b'-' => State::Number(Number::Minus),
             b'0' => State::Number(Number::Zero),
             b'1'..=b'9' => State::Number(Number::Digits),

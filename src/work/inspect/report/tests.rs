@@ -198,7 +198,8 @@ fn malformed_json_is_named() {
     assert_eq!(says("1]"), "a bracket that closes nothing (line 2, byte 6)");
     assert_eq!(says("1] 2"), "something behind its end (line 2, byte 7)");
     assert_eq!(says("nul"), "an unknown word (line 2, byte 7)");
-    assert_eq!(says("NaN"), "no value where one is due (line 2, byte 4)");
+    assert_eq!(says("Nan"), "an unknown word (line 2, byte 6)");
+    assert_eq!(says("-NaN"), "a malformed number (line 2, byte 5)");
     assert_eq!(says("01"), "no comma where one is due (line 2, byte 5)");
     assert_eq!(says("1."), "a malformed number (line 2, byte 6)");
     assert_eq!(says("+1"), "no value where one is due (line 2, byte 4)");
@@ -206,6 +207,18 @@ fn malformed_json_is_named() {
     assert_eq!(says("\"\\u12g4\""), "an unknown escape in a string (line 2, byte 9)");
     assert_eq!(says("\"a\tb\""), "a control character in a string (line 2, byte 6)");
     assert_eq!(says("// c"), "no value where one is due (line 2, byte 4)");
+}
+
+#[test]
+fn numbers_that_only_python_writes_pass() {
+    let detected = Detected {
+        artifact: ArtifactType::PerformanceMetrics,
+        content_type: Some("application/json"),
+    };
+    let text = br#"{"mean": NaN, "most": [Infinity, -Infinity, -1]}"#;
+    let mut check = ReportCheck::for_file(&detected, text).unwrap();
+    check.feed(text);
+    assert_eq!(check.finish(), None);
 }
 
 #[test]
