@@ -11,13 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use eart::id::RunId;
-use eart::repo::Repo;
-use proptest::prelude::*;
 
-use crate::lab::{
-    Lab, Tree, add_with, adding, assert_same, checkout, committing, fsck, gc, noise, scratch, tree,
-    tree_within,
-};
+use crate::lab::{Lab, Tree, assert_same, assert_whole, fsck, noise, scratch, tree};
 
 fn eart(lab: &Lab, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
@@ -48,22 +43,6 @@ fn run(lab: &Lab, args: &[&str]) -> String {
 fn run_id(json: &str) -> RunId {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     value["id"].as_str().unwrap().parse().unwrap()
-}
-
-/// What of the working folder lies at or below a name.
-fn part(lab: &Lab, name: &str) -> Tree {
-    tree_within(&lab.work(), name)
-}
-
-/// No file is lost, and nothing is wrong but what is derived.
-#[track_caller]
-fn assert_whole(repo: &Repo) {
-    let checked = fsck(repo).unwrap();
-    assert_eq!((checked.lost_files, &checked.lost[..]), (0, &[][..]));
-    for finding in &checked.findings {
-        let derived = finding.what.starts_with("catalog/") || finding.what.ends_with("/last");
-        assert!(derived, "{finding:?}");
-    }
 }
 
 #[test]
@@ -104,7 +83,7 @@ fn drafts_are_staged_and_committed_at_once() {
         jobs.into_iter().map(|job| job.join().unwrap()).collect()
     });
     for (job, id) in &runs {
-        assert_same(&lab.checkout(*id), &part(&lab, job), job);
+        assert_same(&lab.checkout(*id), &lab.part(job), job);
     }
     // Each commit has a moment of its own: the order of runs is certain.
     let catalog = lab.repo.catalog().unwrap();
@@ -137,7 +116,7 @@ fn adds_commits_checkouts_and_two_gcs_at_once_lose_nothing() {
                             run(lab, &["draft", "drop", &draft]);
                             continue;
                         }
-                        let expected = part(lab, &dir);
+                        let expected = lab.part(&dir);
                         let json = run(lab, &["commit", "--draft", &draft, "--json"]);
                         made.lock().unwrap().push((run_id(&json), expected));
                     }
@@ -198,14 +177,14 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let mut runs: BTreeMap<RunId, Tree> = BTreeMap::new();
     lab.write("base/file.bin", noise(999, 500_000));
     run(&lab, &["add", "base"]);
-    runs.insert(run_id(&run(&lab, &["commit", "--json"])), part(&lab, "base"));
+    runs.insert(run_id(&run(&lab, &["commit", "--json"])), lab.part("base"));
     for round in 0..24u64 {
         drop(fs::remove_dir_all(lab.path("in")));
         for file in 0..4 {
             lab.write(format!("in/{file}.bin"), noise(round * 10 + file, 400_000));
         }
         lab.write("in/many.txt", format!("round {round}\n").repeat(20_000));
-        let expected = part(&lab, "in");
+        let expected = lab.part("in");
         let victim: &[&str] = match round % 3 {
             0 => &["add", "in"],
             1 => &["commit", "--json"],
@@ -227,7 +206,7 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
         // No lock survives its holder, and a commit that was cut off can be made again.
         run(&lab, &["add", "in"]);
         if round % 4 == 3 {
-            let expected = part(&lab, "in");
+            let expected = lab.part("in");
             runs.insert(run_id(&run(&lab, &["commit", "--json"])), expected);
         }
     }
@@ -285,89 +264,4 @@ fn ctrl_c_leaves_no_temporary_files() {
     run(&lab, &args);
     assert_same(&tree(&to), &tree(&lab.work()), "second attempt");
     assert_whole(&lab.repo);
-}
-
-/// What one of several threads does.
-#[derive(Debug, Clone)]
-enum Act {
-    /// Stage contents of the pool and commit them.
-    Run(Vec<u8>),
-    /// Stage contents of the pool and drop them.
-    Drop(Vec<u8>),
-    Gc(u8),
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let some = || prop::collection::vec(0..5u8, 1..4);
-    prop_oneof![
-        3 => some().prop_map(Act::Run),
-        1 => some().prop_map(Act::Drop),
-        2 => (1..4u8).prop_map(Act::Gc),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 100, max_shrink_iters: 20, failure_persistence: None, ..Default::default()
-    })]
-
-    /// Kargo 27: cleaning up while others add, drop and commit takes nothing that is needed.
-    #[test]
-    fn property_27_concurrent_cleanup_is_safe(
-        threads in prop::collection::vec(prop::collection::vec(act(), 1..5), 2..4),
-    ) {
-        let lab = Lab::new();
-        let pool: Vec<Vec<u8>> = (0..5).map(|n| match n {
-            0..3 => noise(n, 40_000),
-            _ => format!("text {n}\n").repeat(3000).into_bytes(),
-        }).collect();
-        let made: Mutex<Vec<(RunId, Tree)>> = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for (number, acts) in threads.iter().enumerate() {
-                let (lab, pool, made) = (&lab, &pool, &made);
-                scope.spawn(move || {
-                    let (dir, draft) = (format!("w{number}"), format!("d{number}"));
-                    // Locks are on open files: a handle of its own is like a process of its own.
-                    let repo = Repo::open(lab.repo.folder().clone(), &lab.work()).unwrap();
-                    let stage = |contents: &[u8]| {
-                        drop(fs::remove_dir_all(lab.path(&dir)));
-                        for (n, content) in contents.iter().enumerate() {
-                            lab.write(format!("{dir}/{n}"), &pool[usize::from(*content)]);
-                        }
-                        let mut options = adding(&repo, &[&dir]);
-                        options.draft = draft.clone();
-                        add_with(&repo, options).0.unwrap();
-                    };
-                    for act in acts {
-                        match act {
-                            Act::Run(contents) => {
-                                stage(contents);
-                                let expected = part(lab, &dir);
-                                let mut options = committing();
-                                options.drafts = vec![draft.clone()];
-                                let id = repo.commit(&options).unwrap().id;
-                                made.lock().unwrap().push((id, expected));
-                            }
-                            Act::Drop(contents) => {
-                                stage(contents);
-                                repo.drop_draft(&draft).unwrap();
-                            }
-                            Act::Gc(keep) => drop(gc(&repo, (*keep).into()).unwrap()),
-                        }
-                    }
-                });
-            }
-        });
-        assert_whole(&lab.repo);
-        let left = lab.repo.run_ids().unwrap();
-        let made = made.into_inner().unwrap();
-        prop_assert!(left.iter().all(|id| made.iter().any(|(known, _)| known == id)));
-        for (id, expected) in made.iter().filter(|(id, _)| left.contains(id)) {
-            let to = scratch();
-            let (done, problems) = checkout(&lab.repo, *id, to.path());
-            prop_assert_eq!(problems, []);
-            done.unwrap();
-            assert_same(&tree(to.path()), expected, "a run that stays");
-        }
-    }
 }

@@ -15,7 +15,9 @@ use eart::id::RunId;
 use eart::repo::{Repo, Result};
 use tempfile::TempDir;
 
-use crate::lab::{Tree, add, assert_same, checkout, commit, fsck, gc, noise, scratch, tree};
+use crate::lab::{
+    Tree, add, assert_same, checkout, commit, fsck, gc, noise, scratch, tree, tree_within,
+};
 
 /// A store on a small file system of its own, and a working folder elsewhere.
 struct Small {
@@ -114,12 +116,6 @@ impl Drop for Small {
     }
 }
 
-fn part(work: &Path, name: &str) -> Tree {
-    let mut part = tree(work);
-    part.retain(|path, _| Path::new(path).starts_with(name));
-    part
-}
-
 #[track_caller]
 fn says_full<T: std::fmt::Debug>(outcome: Result<T>, place: &Path) {
     let error = outcome.unwrap_err();
@@ -133,7 +129,7 @@ fn add_on_a_full_disk() {
     let Some(small) = Small::new() else { return };
     small.write("first/a.bin", &noise(1, 500_000));
     let first = small.run("first");
-    let expected = part(&small.work(), "first");
+    let expected = tree_within(&small.work(), "first");
     small.write("second/b.bin", &noise(2, 3_000_000));
     small.write("second/c.txt", "text\n".repeat(10_000).as_bytes());
     for left in [1_500_000, 4096, 0] {
@@ -152,7 +148,7 @@ fn add_on_a_full_disk() {
         small.drain();
     }
     let second = small.run("second");
-    small.holds(second, &part(&small.work(), "second"));
+    small.holds(second, &tree_within(&small.work(), "second"));
     small.holds(first, &expected);
 }
 
@@ -169,7 +165,7 @@ fn commit_on_a_full_disk() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     small.drain();
     let run = commit(&small.repo).unwrap().id;
-    small.holds(run, &part(&small.work(), "first"));
+    small.holds(run, &tree_within(&small.work(), "first"));
     assert!(fsck(&small.repo).unwrap().is_clean());
 }
 
@@ -206,7 +202,7 @@ fn gc_on_a_full_disk_gives_space_back() {
         small.write("run/own.bin", &noise(n, 300_000));
         small.write("run/next.bin", &noise(n / 2, 200_000));
         small.write("run/kept.txt", "the same in every run\n".repeat(100).as_bytes());
-        runs.push((small.run("run"), part(&small.work(), "run")));
+        runs.push((small.run("run"), tree_within(&small.work(), "run")));
     }
     small.fill(0);
     let collected = gc(&small.repo, 2).unwrap();
@@ -277,7 +273,7 @@ fn a_store_that_cannot_be_written_can_be_read() {
     let Some(small) = Small::new() else { return };
     small.write("first/a.bin", &noise(1, 500_000));
     let first = small.run("first");
-    let expected = part(&small.work(), "first");
+    let expected = tree_within(&small.work(), "first");
     let remount = |mode: &str| {
         let options = format!("remount,{mode}");
         let done = Command::new("mount").args(["-o", &options]).arg(small.disk()).output().unwrap();

@@ -83,6 +83,11 @@ impl Lab {
         fs::write(path, bytes).unwrap();
     }
 
+    /// What of the working folder lies in the folder `name`, and that folder itself.
+    pub fn part(&self, name: &str) -> Tree {
+        tree_within(&self.work(), name)
+    }
+
     /// Adds paths without a problem.
     #[track_caller]
     pub fn add(&self, paths: &[&str]) -> Added {
@@ -191,6 +196,17 @@ pub fn fsck(repo: &Repo) -> Result<Checked> {
 /// Checks every byte and mends.
 pub fn repair(repo: &Repo) -> Result<Checked> {
     repo.fsck(FsckOptions { data: true, repair: true }, &Silent)
+}
+
+/// No file is lost, and nothing is wrong but what is derived.
+#[track_caller]
+pub fn assert_whole(repo: &Repo) {
+    let checked = fsck(repo).unwrap();
+    assert_eq!((checked.lost_files, &checked.lost[..]), (0, &[][..]));
+    for finding in &checked.findings {
+        let derived = finding.what.starts_with("catalog/") || finding.what.ends_with("/last");
+        assert!(derived, "{finding:?}");
+    }
 }
 
 /// What stands at a path, with everything that eart keeps of it.

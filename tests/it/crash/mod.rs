@@ -1,0 +1,128 @@
+//! A crash at any moment leaves the last good state.
+//!
+//! Every change of the store is recorded while a scenario runs. Then, for every prefix of the
+//! record, the stores that a crash at that moment could have left are built and used.
+
+mod disk;
+mod wreck;
+
+use disk::{Disk, Event, Record};
+use wreck::{Promises, all_survive, wrecks};
+
+use std::fs;
+use std::sync::Arc;
+
+use eart::disk::Folder;
+use eart::id::RunId;
+use eart::repo::{CONFIG, Repo};
+
+use crate::lab::{Lab, Tree, add_with, adding, committing, gc, noise};
+
+/// Runs a scenario on a watched store.
+fn recorded(lab: &Lab) -> (Repo, Arc<Record>) {
+    let record = Arc::new(Record::default());
+    let folder = Folder::new(lab.stored("")).watched(record.clone());
+    (Repo::open(folder, &lab.work()).unwrap(), record)
+}
+
+fn stage(repo: &Repo, record: &Record, draft: &'static str, paths: &[&str]) {
+    let mut options = adding(repo, paths);
+    options.draft = draft.into();
+    let (added, problems) = add_with(repo, options);
+    added.unwrap();
+    assert_eq!(problems, []);
+    let entries = repo.draft(draft).unwrap().unwrap().entries().len();
+    record.push(Event::Staged(draft, entries));
+}
+
+fn seal(repo: &Repo, record: &Record, draft: &'static str, tree: Tree) -> RunId {
+    record.push(Event::Unstaging(draft));
+    let mut options = committing();
+    options.drafts = vec![draft.into()];
+    let run = repo.commit(&options).unwrap().id;
+    record.push(Event::Committed(run, tree));
+    run
+}
+
+#[test]
+fn every_moment_of_a_first_day_survives() {
+    let lab = Lab::new();
+    // The store that the lab made is not the one that is watched.
+    fs::remove_dir_all(lab.stored("")).unwrap();
+    let record = Arc::new(Record::default());
+    let folder = Folder::new(lab.stored("")).watched(record.clone());
+    let repo = Repo::init(folder, &lab.work()).unwrap().0;
+    const SETTINGS: &str = "[gc]\nkeep = 7\n";
+    repo.folder().write(CONFIG, SETTINGS.as_bytes()).unwrap();
+    record.push(Event::Configured(SETTINGS));
+
+    lab.write("report/index.html", "<h1>first</h1>\n".repeat(500));
+    lab.write("report/data/trace.bin", noise(1, 400_000));
+    lab.write("report/shared.bin", noise(2, 60_000));
+    std::os::unix::fs::symlink("index.html", lab.path("report/start")).unwrap();
+    fs::create_dir(lab.path("report/empty")).unwrap();
+    stage(&repo, &record, "default", &["report"]);
+    let first = seal(&repo, &record, "default", lab.part("report"));
+    repo.set_tag("release", first).unwrap();
+    record.push(Event::Tagged("release", first));
+
+    lab.write("report/index.html", "<h1>second</h1>\n".repeat(500));
+    lab.write("report/data/trace.bin", noise(3, 300_000));
+    lab.write("report/later.bin", noise(4, 80_000));
+    lab.write("logs/pod.log", "line\n".repeat(3000));
+    stage(&repo, &record, "default", &["report"]);
+    let second = seal(&repo, &record, "default", lab.part("report"));
+    stage(&repo, &record, "other", &["logs"]);
+
+    lab.write("report/data/trace.bin", noise(5, 200_000));
+    stage(&repo, &record, "default", &["report"]);
+    let third = seal(&repo, &record, "default", lab.part("report"));
+
+    // The third run needs a part of what the second brought: its pack is written anew.
+    record.push(Event::Removing(vec![second]));
+    repo.rm(&[second.to_hex()], "test", false).unwrap();
+    record.push(Event::Removed(vec![second]));
+    let collected = gc(&repo, 10).unwrap();
+    assert!(collected.packs_rewritten > 0, "{collected:?}");
+
+    let fourth = seal(&repo, &record, "other", lab.part("logs"));
+    record.push(Event::Removing(vec![third]));
+    let collected = gc(&repo, 1).unwrap();
+    record.push(Event::Removed(vec![third]));
+    let fates: Vec<_> = collected.fates.iter().map(|f| (f.id, f.stays)).collect();
+    assert_eq!(fates, [(fourth, true), (third, false), (first, true)]);
+    assert!(collected.packs_deleted > 0);
+
+    let wrecks = wrecks(Disk::default(), Promises::default(), &record.take());
+    assert!(wrecks.len() > 300, "{}", wrecks.len());
+    all_survive(&wrecks);
+}
+
+#[test]
+fn every_moment_of_merging_index_and_catalog_survives() {
+    let lab = Lab::new();
+    let mut promises = Promises::default();
+    let mut runs = Vec::new();
+    for n in 0..16 {
+        lab.write("run/log.txt", format!("run {n}\n").repeat(50));
+        lab.add(&["run"]);
+        let run = lab.commit();
+        promises.runs.insert(run, lab.part("run"));
+        runs.push(run);
+    }
+    let base = Disk::of(&lab.stored(""));
+    let (repo, record) = recorded(&lab);
+    for n in 16..18 {
+        lab.write("run/log.txt", format!("run {n}\n").repeat(50));
+        stage(&repo, &record, "default", &["run"]);
+        runs.push(seal(&repo, &record, "default", lab.part("run")));
+    }
+    assert!(!repo.folder().list("index").unwrap().is_empty(), "packs were merged");
+    record.push(Event::Removing(runs[..12].to_vec()));
+    gc(&repo, 6).unwrap();
+    record.push(Event::Removed(runs[..12].to_vec()));
+
+    let wrecks = wrecks(base, promises, &record.take());
+    assert!(wrecks.len() > 60, "{}", wrecks.len());
+    all_survive(&wrecks);
+}
