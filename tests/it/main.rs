@@ -29,3 +29,4 @@ mod reset;
 mod rooms;
 mod status;
 mod tag;
+mod terminal;
