@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use eart::id::RunId;
 
-use crate::lab::{Lab, Tree, assert_same, assert_whole, fsck, noise, scratch, tree};
+use crate::lab::{Lab, Tree, assert_same, assert_whole, fsck, noise, scratch, seed, tree};
 
 fn eart(lab: &Lab, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
@@ -165,14 +165,16 @@ fn adds_commits_checkouts_and_two_gcs_at_once_lose_nothing() {
     assert!(fsck(&lab.repo).unwrap().is_clean());
 }
 
-/// A number that differs from call to call, for moments to kill at.
-fn jitter(limit_ms: u64) -> Duration {
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
-    Duration::from_micros(u64::from(nanos / 7) % (limit_ms * 1000))
+/// When to kill in this round, at most `limit` milliseconds after the start.
+fn moment(seed: u64, round: u64, limit: u64) -> Duration {
+    let bytes = noise(seed ^ round << 32, 8);
+    let micros = bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Duration::from_micros(micros % (limit * 1000))
 }
 
 #[test]
 fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
+    let seed = seed();
     let lab = Lab::new();
     let mut runs: BTreeMap<RunId, Tree> = BTreeMap::new();
     lab.write("base/file.bin", noise(999, 500_000));
@@ -194,7 +196,7 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
             run(&lab, &["add", "in"]);
         }
         let mut child = eart(&lab, victim).spawn().unwrap();
-        std::thread::sleep(jitter(if round % 3 == 0 { 60 } else { 25 }));
+        std::thread::sleep(moment(seed, round, if round % 3 == 0 { 60 } else { 25 }));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
         if output.status.success() && round % 3 == 1 {

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::SystemTime;
 
 use eart::disk::Folder;
 use eart::id::RunId;
@@ -294,6 +295,18 @@ pub fn assert_same(found: &Tree, expected: &Tree, what: &str) {
             .collect();
         panic!("{what}: {}", differ.join("\n  "));
     }
+}
+
+/// Decides what a test leaves to chance: `EART_TEST_SEED`, else a new one each time. A test that
+/// fails shows it.
+#[allow(clippy::print_stdout)]
+pub fn seed() -> u64 {
+    let given = std::env::var("EART_TEST_SEED").ok();
+    let fresh =
+        || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = given.map_or_else(fresh, |seed| seed.parse().expect("EART_TEST_SEED is a number"));
+    println!("EART_TEST_SEED={seed} takes the same moments again");
+    seed
 }
 
 /// Bytes that do not compress and differ from seed to seed.
