@@ -56,7 +56,7 @@ impl Repo {
     /// # Errors
     ///
     /// When there is nothing to commit, the parts disagree on a path, or the run cannot be
-    /// written. The drafts are then as they were.
+    /// written; the drafts are then as they were. When a draft cannot be removed: the run is there.
     pub fn commit(&self, options: &CommitOptions) -> Result<Committed> {
         let _share = self.share()?;
         let _lock = self.lock_drafts()?;
@@ -70,10 +70,7 @@ impl Repo {
             _ => join(parts, options.prefix)?,
         };
         if draft.entries().is_empty() && !options.allow_empty {
-            return Err(Error::hinted(
-                "Nothing to commit: nothing is staged",
-                "stage files with `eart add PATH`, or commit an empty run with --allow-empty",
-            ));
+            return Err(self.nothing_staged(&options));
         }
         self.must_have_chunks(&draft)?;
         let meta = self.meta(&options, draft.started)?;
@@ -93,6 +90,22 @@ impl Repo {
             }
         }
         Ok(Committed { id: sealed.id, meta, summary: sealed.summary })
+    }
+
+    /// What a commit of nothing fails with: it may be another draft that was staged into.
+    fn nothing_staged(&self, options: &CommitOptions) -> Error {
+        const STAGE: &str =
+            "stage files with `eart add PATH`, or commit an empty run with --allow-empty";
+        let ([name], []) = (&options.drafts[..], &options.from[..]) else {
+            return Error::hinted("Nothing to commit: nothing is staged", STAGE);
+        };
+        let mut others = self.draft_names().unwrap_or_default();
+        others.retain(|other| other != name);
+        let hint = match others.is_empty() {
+            true => STAGE.to_owned(),
+            false => format!("other drafts are open: {}; name one with --draft", others.join(", ")),
+        };
+        Error::hinted(format!("Nothing to commit: nothing is staged in the draft {name}"), hint)
     }
 
     /// A run must not name what the store has lost since it was staged.

@@ -10,7 +10,7 @@ use crate::cli::{CliError, Context, Exit};
 use crate::config::value::{Label, format_size};
 use crate::manifest::Status;
 use crate::progress::Monitor;
-use crate::repo::{CommitOptions, Error, Repo};
+use crate::repo::CommitOptions;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -74,7 +74,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         allow_empty: args.allow_empty,
     };
     context.begin_items("Committing", None);
-    let run = repo.commit(&options).map_err(|e| nothing_staged(&repo, &options).unwrap_or(e))?;
+    let run = repo.commit(&options)?;
     context.end();
     context.show(args.json, &run, |out| {
         let (id, name) = (out.paint(ID, run.id.short()), out.paint(NAME, &run.meta.name));
@@ -85,23 +85,4 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         let (size, new) = (format_size(run.summary.bytes), format_size(run.summary.new_bytes));
         writeln!(out, " {files}, {size}; {new} new in the store")
     })
-}
-
-/// What a commit fails with when the one draft that it means is empty: it may be another draft
-/// that was staged into.
-fn nothing_staged(repo: &Repo, options: &CommitOptions) -> Option<Error> {
-    let ([name], [], false) = (&options.drafts[..], &options.from[..], options.allow_empty) else {
-        return None;
-    };
-    if repo.draft(name).ok()?.is_some_and(|draft| !draft.entries().is_empty()) {
-        return None;
-    }
-    let others: Vec<String> =
-        repo.draft_names().ok()?.into_iter().filter(|other| other != name).collect();
-    let hint = if others.is_empty() {
-        "stage files with `eart add PATH`, or commit an empty run with --allow-empty".to_owned()
-    } else {
-        format!("other drafts are open: {}; name one with --draft", others.join(", "))
-    };
-    Some(Error::hinted(format!("Nothing to commit: nothing is staged in the draft {name}"), hint))
 }
