@@ -15,6 +15,7 @@ mod diff;
 mod draft;
 mod env;
 mod exit;
+mod faults;
 mod full_disk;
 mod gc;
 mod golden;

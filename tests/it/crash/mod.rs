@@ -10,11 +10,13 @@ use disk::{Disk, Event, Record};
 use wreck::{Promises, all_survive, wrecks};
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use eart::disk::Folder;
-use eart::id::RunId;
+use eart::id::{ChunkId, RunId};
 use eart::repo::{CONFIG, Repo};
+use eart::store::Compression;
 
 use crate::lab::{Lab, Tree, add_with, adding, committing, gc, noise};
 
@@ -125,4 +127,28 @@ fn every_moment_of_merging_index_and_catalog_survives() {
     let wrecks = wrecks(base, promises, &record.take());
     assert!(wrecks.len() > 60, "{}", wrecks.len());
     all_survive(&wrecks);
+}
+
+#[test]
+fn what_another_writer_stored_is_on_disk_before_it_is_named() {
+    let lab = Lab::new();
+    let base = Disk::of(&lab.stored(""));
+    let (repo, record) = recorded(&lab);
+    // Another process has given its pack a name, and ends before it syncs the folder.
+    let bytes = noise(1, 50_000);
+    let writer = repo.store().rewriter();
+    let mut lane = writer.lane();
+    lane.put(ChunkId::of(&bytes), &bytes, Compression::None).unwrap();
+    lane.close().unwrap();
+    writer.finish().unwrap();
+    let mut events = record.take();
+    let last = events.pop();
+    assert!(matches!(&last, Some(Event::SyncDir(dir)) if dir == Path::new("packs")), "{last:?}");
+
+    lab.write("run/file.bin", &bytes);
+    stage(&repo, &record, "default", &["run"]);
+    assert_eq!(repo.folder().list("packs").unwrap().len(), 1);
+    seal(&repo, &record, "default", lab.part("run"));
+    events.extend(record.take());
+    all_survive(&wrecks(base, Promises::default(), &events));
 }
