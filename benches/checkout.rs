@@ -15,9 +15,7 @@ const LARGE: usize = 64 << 20;
 fn benches(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     common::files(&dir.path().join("out/small"), 2_000, 0);
-    let mut noise = vec![0; LARGE];
-    blake3::Hasher::new().finalize_xof().fill(&mut noise);
-    fs::write(dir.path().join("out/large.bin"), noise).unwrap();
+    fs::write(dir.path().join("out/large.bin"), common::noise(0, LARGE)).unwrap();
     let repo = common::repo(dir.path());
     common::add(&repo, "out");
     let run = common::commit(&repo).id;

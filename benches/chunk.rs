@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Cursor, Write};
@@ -13,12 +15,6 @@ use eart::chunk::{Cutter, Params, zip};
 
 const SIZE: usize = 16 << 20;
 
-fn random(len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
-    bytes
-}
-
 fn text() -> Vec<u8> {
     let line = |n: u64| format!("{n:08} step {} took {} ms: passed\n", n * n % 97, n * n % 9_973);
     (0..).flat_map(|n| line(n).into_bytes()).take(SIZE).collect()
@@ -27,7 +23,7 @@ fn text() -> Vec<u8> {
 fn archive() -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
-    for (n, frame) in random(SIZE).chunks(38_000).enumerate() {
+    for (n, frame) in common::noise(0, SIZE).chunks(38_000).enumerate() {
         writer.start_file(format!("screencast/page@1f0c-{n}.jpeg"), options).unwrap();
         writer.write_all(frame).unwrap();
     }
@@ -50,7 +46,7 @@ fn benches(c: &mut Criterion) {
     let archive = archive();
     let boundaries = zip::inspect(&archive[..], archive.len() as u64).boundaries;
     let inputs = [
-        ("random", random(SIZE), vec![]),
+        ("random", common::noise(0, SIZE), vec![]),
         ("text", text(), vec![]),
         ("zip", archive.clone(), boundaries),
     ];

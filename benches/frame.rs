@@ -19,8 +19,7 @@ const SIZE: usize = 16 << 20;
 type Chunks = Vec<(ChunkId, Vec<u8>)>;
 
 fn chunks(size: usize, text: bool) -> Chunks {
-    let mut noise = vec![0; SIZE];
-    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    let noise = common::noise(0, SIZE);
     let chunk = |(number, noise): (usize, &[u8])| {
         let words = noise.chunks(8).enumerate();
         let lines = words.flat_map(|(n, w)| {

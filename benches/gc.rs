@@ -5,25 +5,10 @@
 
 mod common;
 
-use std::fs;
-use std::path::Path;
-
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use eart::disk::Folder;
 use eart::progress::Silent;
 use eart::repo::{GcOptions, Policy, Repo};
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
-}
 
 fn benches(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
@@ -41,7 +26,7 @@ fn benches(c: &mut Criterion) {
         b.iter_batched_ref(
             || {
                 let to = tempfile::tempdir_in(dir.path()).unwrap();
-                copy(repo.folder().root(), to.path());
+                common::copy_dir(repo.folder().root(), to.path());
                 let repo = Repo::open(Folder::new(to.path()), dir.path()).unwrap();
                 (to, repo)
             },

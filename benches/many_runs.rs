@@ -13,6 +13,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +26,7 @@ use eart::disk::Folder;
 use eart::id::{ChunkId, FileId};
 use eart::manifest::{Contents, Entry, Mtime, Node, RunMeta, Status, seal};
 use eart::path::RelPath;
-use eart::progress::Silent;
-use eart::repo::{AddOptions, CommitOptions, Repo};
+use eart::repo::Repo;
 use eart::store::{Compression, Lane};
 use jiff::{SignedDuration, Timestamp};
 
@@ -149,33 +150,21 @@ fn grow(repo: &Repo, from: u64, to: u64, first: Timestamp) {
 }
 
 /// Adds and commits a folder of 100 small files a few times; the median time of each.
-fn commits(repo: &Repo, work: &Path) -> (Duration, Duration) {
-    let compression = |_| Some(3);
+fn commits(repo: &Repo) -> (Duration, Duration) {
     let (mut adds, mut seals) = (Vec::new(), Vec::new());
     for round in 0..COMMITS {
         for n in 0..FILES {
-            let file = work.join(format!("results/{n:03}.txt"));
+            let file = repo.work().join(format!("results/{n:03}.txt"));
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             if n < FRESH || round == 0 {
                 fs::write(&file, format!("{round} {n} {:?}", Instant::now())).unwrap();
             }
         }
-        let options = AddOptions {
-            paths: vec!["results".into()],
-            cwd: work.to_owned(),
-            target: None,
-            draft: "default".into(),
-            excludes: Vec::new(),
-            declared: None,
-            max_size: None,
-            compression: &compression,
-        };
         let start = Instant::now();
-        repo.add(&options, &Silent).unwrap();
+        common::add(repo, "results");
         adds.push(start.elapsed());
         let start = Instant::now();
-        let options = CommitOptions { drafts: vec!["default".into()], ..CommitOptions::default() };
-        repo.commit(&options).unwrap();
+        common::commit(repo);
         seals.push(start.elapsed());
     }
     (median(adds), median(seals))
@@ -250,7 +239,7 @@ fn main() {
             let list = Instant::now();
             repo.catalog().unwrap();
             let list = list.elapsed();
-            let (add, commit) = commits(&repo, &work);
+            let (add, commit) = commits(&repo);
             if made > 0 {
                 row(&format!("{made} runs: the first list after the catalog was lost"), list);
             }

@@ -1,7 +1,13 @@
-//! What several benches share: a store beside a folder of files.
+//! What several benches share: a store beside a folder of files, driven as the tests do it.
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
-#![allow(unreachable_pub, clippy::unwrap_used)]
+#![allow(unused_imports, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../tests/it/lab.rs"]
+mod lab;
+
+pub use lab::{copy_dir, noise};
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +16,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use eart::disk::Folder;
 use eart::progress::Silent;
-use eart::repo::{AddOptions, Added, CommitOptions, Committed, Repo};
+use eart::repo::{Added, Committed, Repo};
 
 /// Short measurements: all benches together take less than three minutes.
 pub fn criterion() -> Criterion {
@@ -35,21 +41,9 @@ pub fn repo(dir: &Path) -> Repo {
 }
 
 pub fn add(repo: &Repo, path: &str) -> Added {
-    let compression = |_| Some(3);
-    let options = AddOptions {
-        paths: vec![path.into()],
-        cwd: repo.work().to_owned(),
-        target: None,
-        draft: "default".into(),
-        excludes: Vec::new(),
-        declared: None,
-        max_size: None,
-        compression: &compression,
-    };
-    repo.add(&options, &Silent).unwrap()
+    repo.add(&lab::adding(repo, &[path]), &Silent).unwrap()
 }
 
 pub fn commit(repo: &Repo) -> Committed {
-    let options = CommitOptions { drafts: vec!["default".into()], ..CommitOptions::default() };
-    repo.commit(&options).unwrap()
+    lab::commit(repo).unwrap()
 }

@@ -49,6 +49,15 @@ pub(super) struct Json {
     pub(super) json: bool,
 }
 
+/// What was done to a draft, as JSON.
+#[derive(Serialize)]
+pub(super) struct Drafted<'a, T> {
+    /// The draft's name.
+    pub(super) draft: &'a str,
+    #[serde(flatten)]
+    pub(super) done: T,
+}
+
 /// Where a command writes its text.
 pub(super) struct Text<'a> {
     out: &'a mut dyn Write,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,19 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 use eart::id::RunId;
 
 use crate::lab::{Lab, Tree, assert_same, assert_whole, fsck, noise, scratch, seed, tree};
-
-fn eart(lab: &Lab, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
-    command
-        .current_dir(lab.work())
-        .env_clear()
-        .env("HOME", lab.beside("home"))
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
 
 #[track_caller]
 fn done(output: &Output) -> String {
@@ -36,7 +23,7 @@ fn done(output: &Output) -> String {
 
 #[track_caller]
 fn run(lab: &Lab, args: &[&str]) -> String {
-    done(&eart(lab, args).output().unwrap())
+    done(&lab.eart(args).output().unwrap())
 }
 
 #[track_caller]
@@ -53,7 +40,7 @@ fn adds_to_one_draft_at_once_all_land() {
         lab.write(format!("part{n}/shared.txt"), "the same everywhere\n".repeat(500));
     }
     let adds: Vec<Child> =
-        (0..6).map(|n| eart(&lab, &["add", &format!("part{n}")]).spawn().unwrap()).collect();
+        (0..6).map(|n| lab.eart(&["add", &format!("part{n}")]).spawn().unwrap()).collect();
     for child in adds {
         done(&child.wait_with_output().unwrap());
     }
@@ -134,10 +121,10 @@ fn adds_commits_checkouts_and_two_gcs_at_once_lose_nothing() {
             while !stop.load(Relaxed) {
                 let Some((id, expected)) = made.lock().unwrap().last().cloned() else { continue };
                 let to = scratch();
-                let output =
-                    eart(&lab, &["checkout", &id.to_hex(), "--to", to.path().to_str().unwrap()])
-                        .output()
-                        .unwrap();
+                let output = lab
+                    .eart(&["checkout", &id.to_hex(), "--to", to.path().to_str().unwrap()])
+                    .output()
+                    .unwrap();
                 if output.status.success() {
                     assert_same(&tree(to.path()), &expected, "checkout during gc");
                 } else {
@@ -195,7 +182,7 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
         if round % 3 == 1 {
             run(&lab, &["add", "in"]);
         }
-        let mut child = eart(&lab, victim).spawn().unwrap();
+        let mut child = lab.eart(victim).spawn().unwrap();
         std::thread::sleep(moment(seed, round, if round % 3 == 0 { 60 } else { 25 }));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
@@ -247,7 +234,7 @@ fn ctrl_c_leaves_no_temporary_files() {
     lab.write("big/video.webm", noise(1, 160 << 20));
     let tmp = lab.stored("tmp");
     let count = |dir: &Path| fs::read_dir(dir).map_or(0, |entries| entries.count());
-    let child = eart(&lab, &["add", "big"]).spawn().unwrap();
+    let child = lab.eart(&["add", "big"]).spawn().unwrap();
     let output = interrupt(child, || count(&tmp) > 0);
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("error: Interrupted"), "{output:?}");
@@ -258,7 +245,7 @@ fn ctrl_c_leaves_no_temporary_files() {
     let id = run_id(&run(&lab, &["commit", "--json"]));
     let to = lab.beside("out");
     let args = ["checkout", &id.to_hex(), "--to", to.to_str().unwrap()];
-    let child = eart(&lab, &args).spawn().unwrap();
+    let child = lab.eart(&args).spawn().unwrap();
     let output = interrupt(child, || to.join("big").exists());
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert_eq!(count(&to.join("big")), 0, "{:?}", tree(&to));

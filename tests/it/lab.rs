@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 
 use eart::disk::Folder;
@@ -87,6 +87,20 @@ impl Lab {
     /// What of the working folder lies in the folder `name`, and that folder itself.
     pub fn part(&self, name: &str) -> Tree {
         tree_within(&self.work(), name)
+    }
+
+    /// `eart` in the working folder, its output piped.
+    pub fn eart(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
+        command
+            .current_dir(self.work())
+            .env_clear()
+            .env("HOME", self.beside("home"))
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Adds paths without a problem.

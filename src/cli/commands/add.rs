@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::artifact::ArtifactType;
-use crate::cli::output::{Json, count};
+use crate::cli::output::{Drafted, Json, count};
 use crate::cli::values::{self, DraftArg};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::Method;
@@ -51,7 +51,6 @@ pub(in crate::cli) struct Args {
 
 #[derive(Serialize)]
 struct Output<'a> {
-    draft: &'a str,
     #[serde(flatten)]
     added: Added,
     problems: &'a [Problem],
@@ -77,7 +76,8 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     };
     let added = repo.add(&options, context)?;
     let problems = context.told().clone();
-    let output = Output { draft: &draft, added, problems: &problems };
+    let done = Output { added, problems: &problems };
+    let output = Drafted { draft: &draft, done };
     context.show(args.json, &output, |out| {
         let mut notes = Vec::new();
         if added.unchanged > 0 {

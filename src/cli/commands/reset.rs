@@ -2,9 +2,7 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
-use crate::cli::output::{Json, count};
+use crate::cli::output::{Drafted, Json, count};
 use crate::cli::values::DraftArg;
 use crate::cli::{CliError, Context, Exit};
 use crate::repo::Reset;
@@ -26,19 +24,12 @@ pub(in crate::cli) struct Args {
     json: Json,
 }
 
-#[derive(Serialize)]
-struct Output<'a> {
-    draft: &'a str,
-    #[serde(flatten)]
-    reset: Reset,
-}
-
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let draft = context.draft(&args.draft);
     let repo = context.repo()?;
     let had = repo.draft_names()?.contains(&draft);
     let reset = repo.reset(&draft, &args.paths)?;
-    context.show(args.json, &Output { draft: &draft, reset }, |out| match reset {
+    context.show(args.json, &Drafted { draft: &draft, done: reset }, |out| match reset {
         Reset { removed: 0, staged: 0 } if !had => writeln!(out, "Nothing was staged"),
         Reset { removed, staged } => {
             let removed = count(removed, "file", "files");

@@ -193,12 +193,7 @@ fn pipes_and_sockets_are_named_and_left_out() {
     assert!(Command::new("mkfifo").arg(lab.path("in/pipe")).status().unwrap().success());
     let _socket = UnixListener::bind(lab.path("in/socket")).unwrap();
     assert!(fs::symlink_metadata(lab.path("in/socket")).unwrap().file_type().is_socket());
-    let output = Command::new(env!("CARGO_BIN_EXE_eart"))
-        .args(["add", "in"])
-        .current_dir(lab.work())
-        .env_clear()
-        .output()
-        .unwrap();
+    let output = lab.eart(&["add", "in"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.lines().any(|l| l.contains("in/pipe") && l.contains("named pipe")), "{text}");

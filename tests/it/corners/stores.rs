@@ -1,7 +1,6 @@
 //! Odd stores: of a newer format, and such as gc must look at twice.
 
 use std::fs;
-use std::process::Command;
 
 use eart::id::ChunkId;
 use eart::repo::Repo;
@@ -21,12 +20,7 @@ fn a_store_of_a_newer_format_is_left_alone() {
     for args in
         [&["add", "file"][..], &["log"], &["gc", "--keep", "1"], &["fsck", "--repair"], &["init"]]
     {
-        let output = Command::new(env!("CARGO_BIN_EXE_eart"))
-            .args(args)
-            .current_dir(lab.work())
-            .env_clear()
-            .output()
-            .unwrap();
+        let output = lab.eart(args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{args:?} {text}");
         assert!(text.contains("format 2") && text.contains("hint: use a newer eart"), "{text}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use super::{Terminal, session, shown, store};
 use crate::env::TestEnv;
@@ -28,6 +28,13 @@ fn with_pager(text: &str) -> TestEnv {
     fs::set_permissions(env.path("pager"), fs::Permissions::from_mode(0o755)).unwrap();
     env.set("EART_PAGER", "./pager");
     env
+}
+
+/// `eart log`, as the one who reads keys.
+fn paged(env: &TestEnv, terminal: &Terminal) -> Child {
+    let mut session = session(env, &["log"]);
+    session.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(Stdio::piped());
+    session.spawn().unwrap()
 }
 
 #[test]
@@ -67,12 +74,7 @@ fn ctrl_c_is_the_pagers_and_the_terminal_is_as_it_was() {
     let env = with_pager(PAGER);
     let mut terminal = Terminal::new();
     let before = format!("{:?}", terminal.modes());
-    let child = session(&env, &["log"])
-        .stdin(terminal.stdio())
-        .stdout(terminal.stdio())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = paged(&env, &terminal);
     terminal.wait_for("[end]");
     assert_ne!(format!("{:?}", terminal.modes()), before);
     terminal.press(b"\x03");
@@ -90,12 +92,7 @@ fn ctrl_c_is_the_pagers_and_the_terminal_is_as_it_was() {
 fn ctrl_c_that_ends_the_pager_ends_eart_quietly() {
     let env = with_pager("#!/bin/sh\necho '[begun]'\nexec sleep 1000\n");
     let mut terminal = Terminal::new();
-    let child = session(&env, &["log"])
-        .stdin(terminal.stdio())
-        .stdout(terminal.stdio())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = paged(&env, &terminal);
     terminal.wait_for("[begun]");
     terminal.press(b"\x03");
     let output = child.wait_with_output().unwrap();
