@@ -90,7 +90,7 @@ impl Small {
         } else {
             let image = root.path().join("image");
             // A part of it is for ext4 itself.
-            fs::File::create(&image).and_then(|file| file.set_len(mib * 5 / 4 << 20)).unwrap();
+            fs::File::create(&image).and_then(|file| file.set_len((mib * 5 / 4) << 20)).unwrap();
             let image = image.to_str().unwrap();
             run("mkfs.ext4", &["-q", "-m", "0", image])?;
             run("mount", &["-o", "loop", image, at])?;
