@@ -56,7 +56,8 @@ impl Repo {
     /// # Errors
     ///
     /// When there is nothing to commit, the parts disagree on a path, or the run cannot be
-    /// written; the drafts are then as they were. When a draft cannot be removed: the run is there.
+    /// written; the drafts are then as they were. Where only a draft cannot be removed, the run is
+    /// there.
     pub fn commit(&self, options: &CommitOptions) -> Result<Committed> {
         let _share = self.share()?;
         let _lock = self.lock_drafts()?;
