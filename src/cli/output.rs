@@ -123,7 +123,7 @@ impl Context {
     /// As [`Context::show`].
     pub(super) fn page(
         &self,
-        text: impl FnOnce(&mut Text<'_>) -> io::Result<()>,
+        mut text: impl FnMut(&mut Text<'_>) -> io::Result<()>,
     ) -> Result<Exit, CliError> {
         let Some(mut pager) = self.pager() else { return self.print(text) };
         let Some(pipe) = pager.stdin.take() else { return self.print(text) };
@@ -131,7 +131,11 @@ impl Context {
         let written =
             text(&mut Text { out: &mut out, color: self.color() }).and_then(|()| out.flush());
         drop(out);
-        let _ = pager.wait();
+        // So ends a shell that cannot start its command: nobody has seen anything.
+        if pager.wait().is_ok_and(|status| matches!(status.code(), Some(126 | 127))) {
+            self.warn("the pager cannot be started; see `eart config pager`");
+            return self.print(text);
+        }
         quiet(written)
     }
 

@@ -87,7 +87,11 @@ impl Repo {
         }
         for name in &options.drafts {
             if self.folder.path(draft::file(name)).exists() {
-                self.remove_draft(name)?;
+                self.remove_draft(name).map_err(|source| Error::DraftStays {
+                    run: sealed.id,
+                    name: name.clone(),
+                    source: Box::new(source),
+                })?;
             }
         }
         Ok(Committed { id: sealed.id, meta, summary: sealed.summary })

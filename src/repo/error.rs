@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::id::RunId;
 use crate::{disk, manifest, path, store};
 
 /// Result of a repository operation.
@@ -52,6 +53,16 @@ pub enum Error {
         name: String,
         /// What is wrong with it.
         source: Box<manifest::Error>,
+    },
+    /// A run is committed, and the draft it was made of is still there.
+    #[error("The run {} is committed, but its draft {name} could not be removed", run.short())]
+    DraftStays {
+        /// The run.
+        run: RunId,
+        /// The draft's name.
+        name: String,
+        /// What is wrong.
+        source: Box<Error>,
     },
     /// A path that cannot stand in a run.
     #[error(transparent)]
@@ -145,6 +156,9 @@ impl Error {
             Self::Draft { name, .. } => {
                 Some(format!("start over with `eart draft drop {name}`; runs are not affected"))
             }
+            Self::DraftStays { name, .. } => Some(format!(
+                "remove it with `eart draft drop {name}`; committed again, it makes a second run"
+            )),
             Self::Write { path, source } => {
                 disk::Error::new("write", path, std::io::Error::from(source.kind())).hint()
             }

@@ -110,10 +110,17 @@ fn session(env: &TestEnv, args: &[&str]) -> Command {
 
 /// What a command writes on standard output when that is a terminal.
 fn shown(env: &TestEnv, args: &[impl AsRef<OsStr>]) -> String {
+    let (text, told) = shown_and_told(env, args);
+    assert!(told.is_empty(), "{told}");
+    text
+}
+
+/// The same, with what it writes on standard error.
+fn shown_and_told(env: &TestEnv, args: &[impl AsRef<OsStr>]) -> (String, String) {
     let terminal = Terminal::new();
     let child = env.command().args(args).stdout(terminal.stdio()).stderr(Stdio::piped()).spawn();
     let output = child.unwrap().wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.is_empty(), "{:?} {told}", output.status);
-    terminal.close()
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{:?} {told}", output.status);
+    (terminal.close(), told)
 }

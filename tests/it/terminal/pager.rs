@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 
-use super::{Terminal, session, shown, store};
+use super::{Terminal, session, shown, shown_and_told, store};
 use crate::env::TestEnv;
 
 /// A pager as `less` is one: it takes the terminal over, reads keys from it, goes on after Ctrl-C,
@@ -53,6 +53,17 @@ fn output_goes_through_the_pager_only_on_a_terminal() {
     assert!(!shown(&env, &["log", "--no-pager"]).contains("OURS:"));
     env.set("EART_PAGER", "cat");
     assert!(!shown(&env, &["log"]).contains("OURS:"));
+}
+
+#[test]
+fn output_comes_all_the_same_when_the_pager_cannot_be_started() {
+    let env = store();
+    for pager in ["no-such-pager -R", "/"] {
+        env.set("EART_PAGER", pager);
+        let (text, told) = shown_and_told(&env, &["log"]);
+        assert!(text.contains("nightly"), "{pager}: {text}");
+        assert!(told.contains("warning: the pager cannot be started"), "{pager}: {told}");
+    }
 }
 
 #[test]
