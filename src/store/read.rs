@@ -246,7 +246,7 @@ enum Held {
 fn read_at(shared: &Shared, pack: PackId, at: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
     let file = open(shared, pack)?;
     let on = |e| disk::Error::new("read", shared.folder.path(pack_name(pack)), e);
-    out.clear();
+    // What it holds from before is overwritten, not cleared first.
     out.resize(len, 0);
     match file.read_exact_at(out, at) {
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
