@@ -48,6 +48,10 @@ pub struct Committed {
     pub meta: RunMeta,
     /// What it amounts to.
     pub summary: Summary,
+    /// Seconds by which the clock lies behind the time that the run got, which is never before that
+    /// of the newest run: one of the two clocks was wrong.
+    #[serde(skip)]
+    pub clock_behind: u64,
 }
 
 impl Repo {
@@ -94,7 +98,9 @@ impl Repo {
                 })?;
             }
         }
-        Ok(Committed { id: sealed.id, meta, summary: sealed.summary })
+        let behind = meta.committed.duration_since(self.clock.now()).as_secs();
+        let clock_behind = u64::try_from(behind).unwrap_or(0);
+        Ok(Committed { id: sealed.id, meta, summary: sealed.summary, clock_behind })
     }
 
     /// What a commit of nothing fails with: it may be another draft that was staged into.

@@ -129,6 +129,12 @@ impl Repo {
         Ok(true)
     }
 
+    /// Bytes of what is staged and remembered under a name.
+    pub(super) fn size_of_draft(&self, name: &str) -> u64 {
+        let size = |file| std::fs::metadata(self.folder.path(file)).map_or(0, |m| m.len());
+        size(file(name)) + size(last_file(name))
+    }
+
     /// Forgets what is remembered of the files of runs that are gone.
     ///
     /// # Errors

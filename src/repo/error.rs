@@ -64,6 +64,14 @@ pub enum Error {
         /// What is wrong.
         source: Box<Error>,
     },
+    /// Runs are gone, and the space that only they needed is not free yet.
+    #[error("Removed {removed} runs, but their space could not be given back")]
+    Unswept {
+        /// How many.
+        removed: usize,
+        /// What is wrong.
+        source: Box<Error>,
+    },
     /// A path that cannot stand in a run.
     #[error(transparent)]
     Path(#[from] path::PathError),
@@ -155,6 +163,10 @@ impl Error {
             }
             Self::Draft { name, .. } => {
                 Some(format!("start over with `eart draft drop {name}`; runs are not affected"))
+            }
+            Self::Unswept { source, .. } => {
+                let next = "then the next `eart gc` gives it back";
+                Some(source.hint().map_or(next.to_owned(), |hint| format!("{hint}; {next}")))
             }
             Self::DraftStays { name, .. } => Some(format!(
                 "remove it with `eart draft drop {name}`; committed again, it makes a second run"

@@ -157,6 +157,9 @@ impl Repo {
             self.folder.sync_dir(refs::TAGS)?;
             self.folder.sync_dir(refs::PINS)?;
         }
+        // Whoever was killed while it committed may have left a run that is not on disk yet: those
+        // that stay must be, before others go.
+        self.folder.sync_dir(runs::RUNS)?;
         for id in &outcome.runs {
             outcome.bytes += self.run_path(*id).metadata().map_or(0, |m| m.len());
             self.folder.remove(runs::file(*id))?;

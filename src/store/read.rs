@@ -198,14 +198,34 @@ impl Reader {
         Ok(slot)
     }
 
-    /// The stored bytes of a frame, as they are.
+    /// The stored bytes of a frame as they are, after each of its `chunks` was checked.
     ///
     /// # Errors
     ///
-    /// When the pack cannot be read.
-    pub fn stored(&mut self, pack: PackId, row: &FrameRow) -> Result<&[u8]> {
+    /// [`Error::Damaged`] when a chunk is not what its id says.
+    pub fn verified(&mut self, pack: PackId, row: &FrameRow, chunks: &[ChunkRow]) -> Result<&[u8]> {
+        match self.damaged_of(pack, row, chunks)?.is_empty() {
+            true => Ok(&self.stored),
+            false => Err(Error::Damaged { pack, reason: "a frame has other bytes".into() }),
+        }
+    }
+
+    /// Reads a frame and finds which of its `chunks` are not what their ids say.
+    fn damaged_of(
+        &mut self,
+        pack: PackId,
+        row: &FrameRow,
+        chunks: &[impl std::borrow::Borrow<ChunkRow>],
+    ) -> Result<Vec<ChunkId>> {
         read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
-        Ok(&self.stored)
+        let raw = row.raw as usize;
+        let whole = self.decoder.decode(row.codec, &self.stored, raw, &mut self.raw).is_ok();
+        let good = |r: &ChunkRow| {
+            let bytes = self.raw.get(r.offset as usize..r.offset as usize + r.len as usize);
+            whole && bytes.is_some_and(|b| ChunkId::of(b) == r.id)
+        };
+        let chunks = chunks.iter().map(std::borrow::Borrow::borrow);
+        Ok(chunks.filter(|r| !good(r)).map(|r| r.id).collect())
     }
 
     /// Reads every byte of a pack's frames and returns the chunks that are not what their ids say,
@@ -222,14 +242,7 @@ impl Reader {
             let Some(row) = same.first().and_then(|r| footer.frames.get(r.frame as usize)) else {
                 continue;
             };
-            read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
-            let raw = row.raw as usize;
-            let whole = self.decoder.decode(row.codec, &self.stored, raw, &mut self.raw).is_ok();
-            bad.extend(same.iter().filter_map(|r| {
-                let bytes = self.raw.get(r.offset as usize..r.offset as usize + r.len as usize);
-                let good = whole && bytes.is_some_and(|b| ChunkId::of(b) == r.id);
-                (!good).then_some(r.id)
-            }));
+            bad.extend(self.damaged_of(pack, row, same)?);
         }
         bad.sort_unstable();
         Ok(bad)

@@ -160,10 +160,18 @@ fn a_clock_that_goes_backwards_does_not_reorder_runs() {
     let env = TestEnv::new();
     let commit = |time: &str| {
         env.set("EART_TEST_CLOCK", time);
-        env.eart(["commit", "--allow-empty", "--json"]).json()["committed"].clone()
+        let output = env.eart(["commit", "--allow-empty", "--json"]);
+        (output.json()["committed"].clone(), output.stderr)
     };
-    assert_eq!(commit("2026-01-02T00:00:00Z"), "2026-01-02T00:00:00Z");
-    assert_eq!(commit("2026-01-01T00:00:00Z"), "2026-01-02T00:00:00.000000001Z");
+    assert_eq!(commit("2026-01-02T00:00:00Z").0, "2026-01-02T00:00:00Z");
+    let (time, told) = commit("2026-01-01T00:00:00Z");
+    assert_eq!(time, "2026-01-02T00:00:00.000000001Z");
+    assert!(told.contains("is from 2026-01-02 00:00:00, which is still to come"), "{told}");
+    assert_eq!(commit("2026-01-01T23:59:30Z").1, "");
+    // Once the clock is right, runs are as old as they are, whatever one of them says.
+    env.set("EART_TEST_CLOCK", "2026-01-01T00:00:00Z");
+    let collected = env.eart(["gc", "--keep-within", "1h", "--dry-run"]);
+    assert!(collected.stdout.starts_with("Would remove 0 runs"), "{collected}");
 }
 
 #[test]

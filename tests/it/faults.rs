@@ -99,3 +99,27 @@ fn commit_tells_of_every_sync_that_keeps_its_run_from_the_disk() {
     // The run, its folder, and the folder that the draft leaves.
     assert_eq!(failed, 3);
 }
+
+#[test]
+fn gc_tells_which_runs_are_gone_when_a_sync_fails() {
+    let env = TestEnv::new();
+    let prepare = || {
+        for n in 0..3 {
+            env.write("in/own.bin", noise(n, 10_000));
+            env.write("in/shared.bin", noise(9, 10_000));
+            env.eart(["add", "in"]).done();
+            env.eart(["commit"]).done();
+        }
+    };
+    let check = |output: &Output| {
+        let left = env.eart(["log"]).done().lines().count();
+        let told =
+            output.stderr.contains("Removed 2 runs, but their space could not be given back");
+        assert!(told == (left == 1) && (told || left == 3), "{output}");
+        env.eart(["gc", "--keep", "1"]).done();
+        assert_eq!(env.eart(["log"]).done().lines().count(), 1);
+    };
+    let failed = with_each_sync_failing(&env, Errno::IO, &["gc", "--keep", "1"], prepare, check);
+    // The audit log and its folder, the runs twice, a pack, and the packs three times.
+    assert!(failed >= 7, "{failed}");
+}

@@ -1,6 +1,8 @@
 //! `eart gc`: what it refuses, and what it says.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 
 use insta::assert_snapshot;
 
@@ -125,4 +127,119 @@ fn a_damaged_pack_stays_and_is_named() {
     let again = env.eart(["gc", "--keep", "1", "--json"]);
     assert_eq!(again.code(), 3, "{again}");
     assert_eq!(again.json()["problems"].as_array().unwrap().len(), 1, "{again}");
+}
+
+/// A store with runs that each have bytes of their own.
+fn runs(count: u64, own: usize) -> TestEnv {
+    let env = TestEnv::new();
+    for n in 0..count {
+        env.write("out/own.bin", noise(n, own));
+        env.write("out/shared.bin", noise(1000, 300_000));
+        env.eart(["add", "out"]).done();
+        env.eart(["commit", "--name", &format!("r{n}")]).done();
+    }
+    env
+}
+
+#[test]
+fn the_oldest_go_until_the_store_is_as_small_as_it_should_be() {
+    let env = runs(8, 40_000);
+    let stored = |json: &serde_json::Value| json["stored_bytes"].as_u64().unwrap();
+    let dry = env.eart(["gc", "--keep", "1000", "--dry-run", "--json"]).json();
+    // Just too large, by less than what packs need besides their frames.
+    for (over, goes) in [(100, 1), (45_000, 1)] {
+        let before = env.eart(["log"]).done().lines().count();
+        let size = stored(&env.eart(["gc", "--keep-within", "1000d", "--json"]).json());
+        let max = (size - over).to_string();
+        let collected = env.eart(["gc", "--keep-within", "1000d", "--max-size", &max, "--json"]);
+        assert_eq!(collected.code(), 0, "{collected}");
+        assert!(stored(&collected.json()) <= size - over, "{collected}");
+        assert_eq!(env.eart(["log"]).done().lines().count(), before - goes, "{collected}");
+    }
+    assert!(stored(&dry) > 0);
+    // Nothing is left that may go.
+    env.eart(["pin", "r7"]).done();
+    let collected = env.eart(["gc", "--keep-within", "1000d", "--max-size", "1KB"]);
+    assert_eq!(collected.code(), 3, "{collected}");
+    assert!(collected.stderr.contains("what is left is pinned, tagged or among the newest"));
+    assert_eq!(env.eart(["log"]).done().lines().count(), 1);
+}
+
+#[test]
+fn a_frame_that_is_damaged_is_not_taken_over_into_a_new_pack() {
+    let env = TestEnv::new();
+    // Two frames, of which one is needed as it is.
+    env.write("out/a.bin", noise(1, 3_000_000));
+    env.write("out/b.txt", "line of text\n".repeat(100_000));
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "old"]).done();
+    fs::remove_file(env.path("out/a.bin")).unwrap();
+    env.eart(["add", "out"]).done();
+    env.eart(["commit", "--name", "new"]).done();
+    let pack = fs::read_dir(env.path(".eart/packs")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&pack).unwrap();
+    let text = bytes.windows(4).position(|w| w == [0x28, 0xb5, 0x2f, 0xfd]).unwrap();
+    bytes[text + 40] ^= 1;
+    fs::write(&pack, &bytes).unwrap();
+    let collected = env.eart(["gc", "--keep", "1"]);
+    assert_eq!(collected.code(), 3, "{collected}");
+    assert!(pack.exists() && collected.stderr.contains("is damaged"), "{collected}");
+}
+
+#[test]
+fn a_leftover_that_cannot_be_removed_is_named() {
+    let env = runs(3, 1000);
+    let odd = env.path(".eart/tmp/odd");
+    fs::create_dir(&odd).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::open(&odd).unwrap().set_modified(old).unwrap();
+    let collected = env.eart(["gc", "--keep", "1"]);
+    assert_eq!(collected.code(), 3, "{collected}");
+    assert!(collected.stdout.starts_with("Removed 2 runs, 1 run stays"), "{collected}");
+    assert!(collected.stderr.contains("warning: tmp/odd is left over"), "{collected}");
+}
+
+#[test]
+fn who_adds_is_not_held_up_by_a_gc_that_waits_for_another() {
+    let env = runs(3, 1000);
+    // A command that adds, and takes long.
+    let lock = fs::File::open(env.path(".eart/lock")).unwrap();
+    lock.lock_shared().unwrap();
+    let mut gc = env.command();
+    gc.args(["gc", "--keep", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let gc = gc.spawn().unwrap();
+    while env.eart(["log"]).done().lines().count() > 1 {}
+    for n in 0..3 {
+        env.write("out/own.bin", noise(50 + n, 1000));
+        env.eart(["add", "out"]).done();
+        env.eart(["commit"]).done();
+    }
+    drop(lock);
+    assert!(gc.wait_with_output().unwrap().status.success());
+    assert_eq!(env.eart(["log"]).done().lines().count(), 4);
+    env.eart(["fsck", "--data"]).done();
+}
+
+#[test]
+fn ctrl_c_ends_a_gc_that_waits() {
+    let env = runs(3, 1000);
+    for name in [".eart/gc.lock", ".eart/lock"] {
+        let lock =
+            fs::File::options().write(true).create(true).truncate(false).open(env.path(name));
+        let lock = lock.unwrap();
+        lock.lock().unwrap();
+        let mut gc = env.command();
+        gc.args(["gc", "--keep", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let gc = gc.spawn().unwrap();
+        // Once it waits, its lock file is open.
+        let open = || {
+            let fds = fs::read_dir(format!("/proc/{}/fd", gc.id())).unwrap();
+            fds.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()).any(|p| p == env.path(name))
+        };
+        while !open() {}
+        let pid = rustix::process::Pid::from_child(&gc);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let output = gc.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(2), "{name}: {output:?}");
+    }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::cli::human::first_line;
-use crate::cli::output::{ID, Json, NAME, count};
+use crate::cli::output::{ID, Json, NAME, count, time};
 use crate::cli::values::{self, DraftArg};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::{Label, format_size};
 use crate::manifest::Status;
 use crate::progress::Monitor;
 use crate::repo::CommitOptions;
+
+/// Seconds by which clocks of machines may differ without a word.
+const CLOCKS_DIFFER: u64 = 60;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -76,6 +79,13 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     context.begin_items("Committing", None);
     let run = repo.commit(&options)?;
     context.end();
+    if run.clock_behind > CLOCKS_DIFFER {
+        context.warn(&format!(
+            "the newest run before this one is from {}, which is still to come: a clock was wrong, \
+             and rules by age keep this run for longer",
+            time(run.meta.committed)
+        ));
+    }
     context.show(args.json, &run, |out| {
         let (id, name) = (out.paint(ID, run.id.short()), out.paint(NAME, &run.meta.name));
         let subject = first_line(&run.meta.message);

@@ -125,7 +125,10 @@ impl Repo {
     pub fn fsck(&self, options: FsckOptions, monitor: &dyn Monitor) -> Result<Checked> {
         // A gc under way trusts that packs stay where it found them.
         let _alone = match options.repair {
-            true => Some(self.folder.lock(super::gc::LOCK, LockMode::Exclusive)?),
+            true => {
+                let most = std::time::Duration::MAX;
+                self.wait_for(super::gc::LOCK, LockMode::Exclusive, most, monitor)?
+            }
             false => None,
         };
         let mut checked = Checked::default();
@@ -142,7 +145,7 @@ impl Repo {
         self.check_drafts(&mut checked)?;
         self.check_refs(&mut checked)?;
         if options.repair && !checked.is_clean() {
-            self.repair(&packs, &mut checked)?;
+            self.repair(&packs, &mut checked, monitor)?;
         }
         // Only now it is certain what is lost: a chunk may lie whole in another place.
         let (index, bad) = match options.repair {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Checked, Finding, Packs};
 use crate::id::RunId;
+use crate::progress::Monitor;
 use crate::repo::draft::{DRAFTS, last_file};
 use crate::repo::gc::live::Chunks;
 use crate::repo::{Repo, Result};
@@ -15,8 +16,13 @@ const DAMAGED: &str = "damaged";
 const LEVEL: i32 = 3;
 
 impl Repo {
-    pub(super) fn repair(&self, packs: &Packs, checked: &mut Checked) -> Result<()> {
-        let _exclusive = self.exclude()?;
+    pub(super) fn repair(
+        &self,
+        packs: &Packs,
+        checked: &mut Checked,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let _exclusive = self.exclude(monitor)?;
         let needed = if packs.damaged.is_empty() { Chunks::default() } else { self.needed()? };
         let mut saved = std::collections::HashMap::new();
         let writer = self.store.rewriter();

@@ -115,8 +115,6 @@ pub(super) fn decide(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<Fate> {
-    // A clock that went backwards makes no run younger than the newest.
-    let now = records.first().map_or(now, |r| r.meta.committed.max(now));
     let mut ranks: HashMap<String, u64> = HashMap::new();
     let decide = |record: &Record| {
         let group = group(record, &policy.per);
@@ -168,7 +166,7 @@ pub(super) fn empties(fates: &[Fate]) -> bool {
 fn group(record: &Record, per: &[String]) -> String {
     let value = |name: &String| match record.meta.labels.get(name) {
         Some(value) => format!("{name}={value}"),
-        None => format!("no {name}"),
+        None => format!("those without {name}"),
     };
     per.iter().map(value).collect::<Vec<_>>().join(", ")
 }

@@ -3,14 +3,15 @@
 use crate::id::ChunkId;
 use crate::repo::{Repo, Result};
 
+use super::Goal;
 use super::live::Chunks;
 use super::retention::{Fate, Reason};
 
 impl Repo {
-    /// Marks runs to go, oldest first, until what stays needs at most `limit` bytes of packs and
-    /// manifests, as far as can be told before. Runs with a tag or pin and the newest of the policy
-    /// stay in any case.
-    pub(super) fn shrink(&self, fates: &mut [Fate], limit: u64) -> Result<()> {
+    /// Marks runs to go, oldest first, until what stays needs no more than the goal, as far as can be
+    /// told before. Runs with a tag or pin and the newest of the policy stay in any case.
+    pub(super) fn shrink(&self, fates: &mut [Fate], goal: Goal) -> Result<()> {
+        let limit = goal.most.unwrap_or(u64::MAX);
         let index = self.store.index()?;
         // A chunk costs its share of its frame.
         let cost = |id: &ChunkId| {
@@ -29,10 +30,13 @@ impl Repo {
         let (may_go, stay): (Vec<_>, Vec<_>) =
             fates.iter_mut().filter(|f| f.stays).partition(|f| f.may_go_for_size());
         // Fates come newest first.
-        for fate in stay.into_iter().chain(may_go) {
+        let mut order: Vec<&mut Fate> = stay.into_iter().chain(may_go).collect();
+        let last = order.len().wrapping_sub(1);
+        for (number, fate) in order.iter_mut().enumerate() {
             total += super::size_of(&self.run_path(fate.id));
             self.chunks_of_run(fate.id, |id| total += new(id))?;
-            if total > limit && fate.may_go_for_size() {
+            let goes = total > limit || (goal.again && number == last);
+            if goes && fate.may_go_for_size() {
                 fate.stays = false;
                 fate.reasons = vec![Reason::Size { limit }];
             }

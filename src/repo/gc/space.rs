@@ -15,7 +15,7 @@ use super::live::Chunks;
 /// Waste that is put up with, in percent of what is needed: writing packs anew costs more than it
 /// gives below that.
 const WASTE_PERCENT: u64 = 2;
-/// A frame is copied as it is when at most this part of it is waste, in percent.
+/// Waste that is put up with in a frame that is copied as it is, in percent of the frame.
 const FRAME_WASTE_PERCENT: u64 = 10;
 /// Packs below this are small.
 const SMALL: u64 = 8 << 20;
@@ -25,6 +25,8 @@ const SMALL_PACKS: usize = 64;
 /// What is to become of the packs.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
+    /// Whether no waste is put up with.
+    tight: bool,
     /// Packs of which nothing is needed.
     pub(super) delete: Vec<PackId>,
     /// Packs whose needed chunks move to new packs.
@@ -48,10 +50,10 @@ struct Usage {
 }
 
 impl Repo {
-    /// Decides about every pack, given the chunks that are needed. Damaged packs stay: only
-    /// `fsck --repair` touches them.
-    pub(super) fn plan_space(&self, live: &Chunks) -> Result<Plan> {
-        let mut plan = Plan::default();
+    /// Decides about every pack, given the chunks that are needed; a `tight` plan puts up with no
+    /// waste. Damaged packs stay: only `fsck --repair` touches them.
+    pub(super) fn plan_space(&self, live: &Chunks, tight: bool) -> Result<Plan> {
+        let mut plan = Plan { tight, ..Plan::default() };
         let mut usages = Vec::new();
         // Once more when the first copy of a chunk turned out to be damaged and a later one not.
         while self.usages(live, &mut plan, &mut usages)? {}
@@ -140,8 +142,9 @@ impl Plan {
         let mut waste: u64 = needed.iter().map(|u| u.size - u.needed).sum();
         // The most wasteful first, until what is left can be put up with.
         needed.sort_by_key(|u| std::cmp::Reverse((u.size - u.needed) * 1000 / u.size.max(1)));
+        let bearable = if self.tight { 0 } else { live * WASTE_PERCENT / 100 };
         for usage in needed {
-            let worth = waste > live * WASTE_PERCENT / 100 && usage.size > usage.needed;
+            let worth = waste > bearable && usage.size > usage.needed;
             if worth || (join && small(&usage)) {
                 waste -= usage.size - usage.needed;
                 self.frees += usage.size - usage.needed;
@@ -198,7 +201,9 @@ impl Plan {
         let damaged = Mutex::new(Vec::new());
         let share = self.rewrite.len().div_ceil(rayon::current_num_threads());
         self.rewrite.par_chunks(share).try_for_each(|packs| {
-            let mut mover = Mover { lane: writer.lane(), reader: reader.fork(), level, live };
+            let bearable = if self.tight { 0 } else { FRAME_WASTE_PERCENT };
+            let (lane, reader) = (writer.lane(), reader.fork());
+            let mut mover = Mover { lane, reader, level, live, bearable };
             for pack in packs {
                 if monitor.interrupted() {
                     return Err(Error::Interrupted);
@@ -232,6 +237,8 @@ struct Mover<'a> {
     reader: Reader,
     level: i32,
     live: &'a Chunks,
+    /// A frame is copied as it is when at most this part of it is waste, in percent.
+    bearable: u64,
 }
 
 impl Mover<'_> {
@@ -256,8 +263,8 @@ impl Mover<'_> {
                 continue;
             }
             let tiled = rows.iter().try_fold(0, |at, r| (r.offset == at).then_some(at + r.len));
-            if tiled == Some(frame.raw) && (raw - needed) * 100 <= raw * FRAME_WASTE_PERCENT {
-                let bytes = self.reader.stored(pack, frame)?;
+            if tiled == Some(frame.raw) && (raw - needed) * 100 <= raw * self.bearable {
+                let bytes = self.reader.verified(pack, frame, rows)?;
                 self.lane.copy(frame, bytes, rows)?;
                 continue;
             }
