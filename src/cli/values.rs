@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::str::FromStr;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -81,6 +80,6 @@ pub(super) fn rel_path() -> impl TypedValueParser<Value = RelPath> {
 
 /// A pattern in gitignore's syntax.
 pub(super) fn pattern(text: &str) -> Result<String, String> {
-    Filter::default().exclude(Path::new("/"), &[text.to_owned()])?;
+    Filter::default().exclude(&[text.to_owned()])?;
     Ok(text.to_owned())
 }

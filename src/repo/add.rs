@@ -19,6 +19,7 @@ use crate::path::{Places, RelPath};
 use crate::progress::{Monitor, Problem};
 use crate::store::{Compression, Index, Written};
 use crate::work::classify::Detected;
+use crate::work::long::canonicalize;
 use crate::work::stat;
 use crate::work::walk::{Filter, Found, FoundKind, Root, walk};
 
@@ -47,7 +48,9 @@ pub struct AddOptions<'a> {
 pub struct Added {
     /// Files that were taken.
     pub files: u64,
-    /// Their length in bytes.
+    /// Symbolic links that were taken.
+    pub links: u64,
+    /// The files' length in bytes.
     pub bytes: u64,
     /// Files among them that were known to be unchanged, and not read.
     pub unchanged: u64,
@@ -62,28 +65,26 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// When a named path does not exist, two sources claim one path, or the store cannot be
-    /// written. The draft is then as it was.
+    /// When none of the named paths can be taken, one lies in the store, two sources claim one path,
+    /// or the store cannot be written. The draft is then as it was.
     pub fn add(&self, options: &AddOptions<'_>, monitor: &dyn Monitor) -> Result<Added> {
         let _share = self.share()?;
-        let (roots, gone) =
-            roots(&options.paths, &options.cwd, &self.work, options.target.as_ref())?;
+        let (roots, gone) = roots(self, options, monitor)?;
         let gone = self.vanished(gone, &options.draft, monitor)?;
         if roots.is_empty() && gone.is_empty() {
             return Err(Error::hinted(
-                "None of the named paths is there: nothing was staged",
+                "None of the named paths can be taken: nothing was staged",
                 "name files and folders that are there, relative to the current folder",
             ));
         }
         let filter = Filter::default()
             .ignore_from(&self.work)
-            .exclude(&self.work, &options.excludes)
+            .exclude(&options.excludes)
             .map_err(|e| Error::user(format!("Could not use an exclude pattern: {e}")))?
             .skip(self.folder.root());
         let clock = stat::now();
         monitor.begin_items("Looking", None);
-        let found = walk(&roots, &filter, monitor)
-            .map_err(|(path, source)| Error::Source { path, source })?;
+        let found = walk(&roots, &filter, monitor);
         monitor.end();
         if monitor.interrupted() {
             return Err(Error::Interrupted);
@@ -126,8 +127,8 @@ impl Repo {
         let draft = if gone.is_empty() { None } else { self.draft(draft)? };
         let mut leave = Vec::new();
         for (path, at) in gone {
-            let staged = draft.iter().flat_map(|d| d.entries());
-            match at.filter(|at| staged.into_iter().any(|e| e.path.is_within(at))) {
+            let staged = |at: &RelPath| draft.as_ref().is_some_and(|d| d.has_within(Some(at)));
+            match at.filter(staged) {
                 Some(at) => leave.push(at),
                 None => monitor.problem(Problem {
                     path: crate::path::quote(path.as_os_str().as_encoded_bytes()),
@@ -315,7 +316,10 @@ impl Plan {
         let (mut print, mut state) = (None, State::Ready);
         match f.kind {
             FoundKind::Dir => {}
-            FoundKind::Symlink(target) => entry.node = Node::Symlink { target },
+            FoundKind::Symlink(target) => {
+                entry.node = Node::Symlink { target };
+                self.added.links += 1;
+            }
             FoundKind::File => match known.find(&entry.path, f.stat.digest(), index)? {
                 Some((same, list)) => {
                     print = Some(f.stat.digest());
@@ -384,7 +388,9 @@ impl Plan {
 
 /// Notes where the roots come from; fails when the draft has their paths from elsewhere.
 fn claim(draft: &mut Draft, roots: &[Root]) -> Result<()> {
-    let held = draft.sources.iter().filter(|s| draft.has_within(s.at.as_ref())).cloned();
+    let held = draft.sources.iter();
+    let held = held.filter(|s| draft.has_within(s.at.as_ref()) && !gives_way(draft, s, roots));
+    let held = held.cloned();
     let new = roots.iter().map(|r| Source { at: r.at.clone(), from: r.source.clone() });
     let sources: Vec<Source> = held.chain(new).collect();
     agree(sources.iter().map(|s| (s.at.as_ref(), &*s.from)))?;
@@ -399,4 +405,13 @@ fn claim(draft: &mut Draft, roots: &[Root]) -> Result<()> {
     kept.dedup();
     draft.sources = kept;
     Ok(())
+}
+
+/// Whether a source is a staged link, and one of the roots, which are sorted, is what it leads to.
+fn gives_way(draft: &Draft, source: &Source, roots: &[Root]) -> bool {
+    let Some(at) = &source.at else { return false };
+    let is_link = |entry: &Entry| matches!(entry.node, Node::Symlink { .. });
+    let root = roots.binary_search_by(|root| root.at.as_ref().cmp(&Some(at)));
+    draft.get(at).is_some_and(|(entry, _)| is_link(entry))
+        && root.is_ok_and(|n| canonicalize(&source.from).is_ok_and(|to| to == roots[n].source))
 }

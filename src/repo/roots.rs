@@ -2,55 +2,69 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Error, Result};
+use rustix::fs::{AtFlags, FileType, statat};
+
+use super::{AddOptions, Error, Repo, Result};
 use crate::path::{RelPath, quote};
+use crate::progress::{Monitor, Problem};
+use crate::work::long::{canonicalize, holder};
 use crate::work::walk::Root;
 
 /// A path that is not there: as it was typed, and where it would go in the run.
 pub(super) type Missing = (PathBuf, Option<RelPath>);
 
-/// Finds where each of `paths` lies and where it goes: below the working folder to its own path,
-/// outside of it to its base name, or to `target`.
+/// Finds where each of the named paths lies and where it goes: below the working folder to its own
+/// path, outside of it to its base name, or to the target. One that cannot be looked at is a
+/// problem.
 ///
 /// # Errors
 ///
-/// When a path does not exist, or two paths would go to one place in the run.
+/// When two paths would go to one place in the run, or one lies in the store.
 pub(super) fn roots(
-    paths: &[PathBuf],
-    cwd: &Path,
-    work: &Path,
-    target: Option<&RelPath>,
+    repo: &Repo,
+    options: &AddOptions<'_>,
+    monitor: &dyn Monitor,
 ) -> Result<(Vec<Root>, Vec<Missing>)> {
-    if target.is_some() && paths.len() != 1 {
+    if options.target.is_some() && options.paths.len() != 1 {
         let message = "--as names one place, so it goes with exactly one path";
         return Err(Error::usage(message, None));
     }
-    let work = real(work)?;
+    let (work, store) = (real(&repo.work)?, real(repo.folder.root())?);
     let mut folders = Folders::default();
-    let mut roots: Vec<Root> = Vec::with_capacity(paths.len());
+    let mut roots: Vec<Root> = Vec::with_capacity(options.paths.len());
     let mut missing = Vec::new();
-    for path in paths {
-        let (source, there) = folders.locate(&cwd.join(path))?;
-        let at = match (target, source.strip_prefix(&work)) {
-            (Some(target), _) => Some(target.clone()),
-            (None, Ok(inside)) if inside.as_os_str().is_empty() => None,
-            (None, Ok(inside)) => Some(RelPath::new(inside.as_os_str().as_bytes())?),
-            (None, Err(_)) => match source.file_name() {
-                Some(name) => Some(RelPath::new(name.as_bytes())?),
-                None => {
-                    let message = format!("{} has no name of its own", path.display());
-                    return Err(Error::hinted(message, "give it one with --as"));
-                }
-            },
+    for path in &options.paths {
+        let tell = |what| {
+            monitor.problem(Problem { path: quote(path.as_os_str().as_bytes()), what });
         };
-        match there {
-            true => roots.push(Root { source, at }),
-            false => missing.push((path.clone(), at)),
+        let full = options.cwd.join(path);
+        let (place, seen) = match folders.place(path, &full) {
+            Ok(place) => (place.clone(), look(place, path)),
+            Err(e) => (full, Err(e)),
+        };
+        let at = goes_to(&place, &work, options.target.as_ref());
+        match seen {
+            Ok(seen) if seen.source.starts_with(&store) => {
+                return Err(Error::hinted(
+                    format!("{} belongs to the store, which cannot hold itself", path.display()),
+                    "name something else; a copy of a store is made with `cp -a`",
+                ));
+            }
+            Ok(seen) => {
+                if seen.folder_behind {
+                    let name = quote(&[path.as_os_str().as_bytes(), b"/"].concat());
+                    tell(format!("is a link to a folder; add {name} for what is in it"));
+                }
+                roots.push(Root { source: seen.source, at: at?, covered: false });
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                missing.push((path.clone(), at.ok().flatten()));
+            }
+            Err(e) => tell(format!("could not be looked at ({e}); left out")),
         }
     }
     agree(roots.iter().map(|r| (r.at.as_ref(), &*r.source)))?;
@@ -62,8 +76,26 @@ pub(super) fn roots(
         let rest = |outer: &[u8]| at.as_bytes().get(outer.len()..).unwrap_or_default();
         above(at).any(|o| named.contains(o) && !rest(o).split(|b| *b == b'/').any(is_hidden))
     };
-    roots.retain(|r| !r.at.as_ref().is_some_and(covered));
+    for root in &mut roots {
+        root.covered = root.at.as_ref().is_some_and(covered);
+    }
     Ok((roots, missing))
+}
+
+/// Where what lies at `place` goes in the run.
+fn goes_to(place: &Path, work: &Path, target: Option<&RelPath>) -> Result<Option<RelPath>> {
+    if target.is_some() {
+        return Ok(target.cloned());
+    }
+    let path = match place.strip_prefix(work) {
+        Ok(inside) if inside.as_os_str().is_empty() => return Ok(None),
+        Ok(inside) => inside.as_os_str(),
+        Err(_) => place.file_name().ok_or_else(|| {
+            let message = format!("{} has no name of its own", place.display());
+            Error::hinted(message, "give it one with --as")
+        })?,
+    };
+    Ok(Some(RelPath::new(path.as_bytes())?))
 }
 
 /// The folders that hold a path of the run, its top among them.
@@ -116,7 +148,7 @@ fn disagree(at: Option<&RelPath>, one: &Path, other: &Path) -> Error {
 }
 
 fn real(path: &Path) -> Result<PathBuf> {
-    fs::canonicalize(path).map_err(|source| Error::Source { path: path.to_owned(), source })
+    canonicalize(path).map_err(|source| Error::Source { path: path.to_owned(), source })
 }
 
 /// Folders that named paths lie in, and where they are in truth.
@@ -124,29 +156,46 @@ fn real(path: &Path) -> Result<PathBuf> {
 struct Folders(HashMap<PathBuf, PathBuf>);
 
 impl Folders {
-    /// The absolute path without links, but for the last component: a link that is named is taken
-    /// as a link. And whether something is there.
-    fn locate(&mut self, path: &Path) -> Result<(PathBuf, bool)> {
-        let failed = |source| Error::Source { path: path.to_owned(), source };
+    /// Where the named `path` lies, which is `full` with the current folder: absolute and without
+    /// links, but for the last component.
+    fn place(&mut self, path: &Path, full: &Path) -> io::Result<PathBuf> {
         let (Some(Component::Normal(name)), Some(parent)) =
-            (path.components().next_back(), path.parent())
+            (path.components().next_back(), full.parent())
         else {
-            return Ok((real(path)?, true));
+            return canonicalize(full);
         };
         let parent = match self.0.get(parent) {
-            Some(known) => known.clone(),
-            None => match fs::canonicalize(parent) {
-                Ok(found) => self.0.entry(parent.to_owned()).or_insert(found).clone(),
-                Err(e) if e.kind() == ErrorKind::NotFound => return Ok((path.to_owned(), false)),
-                Err(e) => return Err(failed(e)),
-            },
+            Some(known) => known,
+            None => self.0.entry(parent.to_owned()).or_insert(canonicalize(parent)?),
         };
-        let found = parent.join(name);
-        match fs::symlink_metadata(&found) {
-            Ok(_) => Ok((found, true)),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok((found, false)),
-            Err(e) => Err(failed(e)),
-        }
+        Ok(parent.join(name))
+    }
+}
+
+/// What stands at a named path.
+struct Seen {
+    /// Where it is; absolute and, where a link is followed, behind that.
+    source: PathBuf,
+    /// Whether it is a link to a folder, and not followed.
+    folder_behind: bool,
+}
+
+/// Looks at what was named as `path`. A link is followed when a slash behind it asks for that.
+fn look(place: PathBuf, path: &Path) -> io::Result<Seen> {
+    let typed = path.as_os_str().as_bytes();
+    let follow = typed.ends_with(b"/") || typed.ends_with(b"/.");
+    let (dir, name) = holder(&place)?;
+    let kind = |flags| statat(&dir, name, flags).map(|s| FileType::from_raw_mode(s.st_mode));
+    if kind(AtFlags::SYMLINK_NOFOLLOW)? != FileType::Symlink {
+        return Ok(Seen { source: place, folder_behind: false });
+    }
+    let behind = kind(AtFlags::empty());
+    if !follow {
+        return Ok(Seen { source: place, folder_behind: behind == Ok(FileType::Directory) });
+    }
+    match behind? {
+        FileType::Directory => Ok(Seen { source: canonicalize(&place)?, folder_behind: false }),
+        _ => Err(ErrorKind::NotADirectory.into()),
     }
 }
 

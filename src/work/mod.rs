@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod inspect;
+pub mod long;
 pub mod read;
 pub mod restore;
 pub mod stat;

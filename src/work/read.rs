@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 
+use super::long::open_dir;
 use super::stat::Stat;
-use super::walk::open_dir;
 
 /// Opens files one after another; those of one folder are opened relative to it.
 #[derive(Default)]

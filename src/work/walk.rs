@@ -4,8 +4,9 @@
 //! root, the store itself, and what `.eartignore` files and excludes name are left out. Special
 //! files and unreadable folders are reported and passed over.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +16,9 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
+use super::long::{holder, open_dir};
 use super::stat::Stat;
-use crate::path::{RelPath, quote};
+use crate::path::{RelPath, folders, quote};
 use crate::progress::{Monitor, Problem};
 
 /// File of patterns, in gitignore's syntax, for what not to take.
@@ -29,6 +31,8 @@ pub struct Root {
     pub source: PathBuf,
     /// Where it goes; `None` is the top of the run.
     pub at: Option<RelPath>,
+    /// Whether it lies in another root, with which it is taken.
+    pub covered: bool,
 }
 
 /// Something the walk found.
@@ -78,13 +82,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Leaves out what these patterns name; gitignore's syntax, relative to `base`.
+    /// Leaves out what goes to where these patterns say; gitignore's syntax, relative to the top of
+    /// the run.
     ///
     /// # Errors
     ///
     /// The pattern that cannot be read, and why.
-    pub fn exclude(mut self, base: &Path, patterns: &[String]) -> Result<Self, String> {
-        let mut builder = GitignoreBuilder::new(base);
+    pub fn exclude(mut self, patterns: &[String]) -> Result<Self, String> {
+        let mut builder = GitignoreBuilder::new("");
         for pattern in patterns {
             builder.add_line(None, pattern).map_err(|e| format!("{pattern}: {e}"))?;
         }
@@ -99,21 +104,20 @@ impl Filter {
         self
     }
 
-    /// The patterns that hold for what lies in `root`, but for its own `.eartignore`.
-    fn layers(&self, walker: &Walker<'_>, root: &Path) -> Option<Arc<Layer>> {
-        let mut layers = None;
-        let Some(below) = self.base.as_ref().and_then(|base| root.strip_prefix(base).ok()) else {
-            return layers;
-        };
-        let mut folders: Vec<&Path> =
-            root.ancestors().skip(1).take(below.components().count()).collect();
-        folders.reverse();
-        for folder in folders {
-            if folder.join(IGNORE_FILE).is_file() {
-                layers = walker.patterns(folder, layers);
-            }
+    /// What the excludes say of something that goes to `at`.
+    fn excluded(&self, at: &[u8], is_dir: bool) -> Match<()> {
+        let Some(excludes) = &self.excludes else { return Match::None };
+        excludes.matched(Path::new(OsStr::from_bytes(at)), is_dir).map(|_| ())
+    }
+
+    /// Whether something that lies at `path` and goes to `at` is left out: the excludes decide
+    /// first, then the innermost folder's patterns.
+    fn ignores(&self, layers: Option<&Arc<Layer>>, path: &Path, at: &[u8], is_dir: bool) -> bool {
+        match self.excluded(at, is_dir) {
+            Match::Ignore(()) => true,
+            Match::Whitelist(()) => false,
+            Match::None => ignored(layers, path, is_dir),
         }
-        layers
     }
 
     /// Leaves out the folder `path`, wherever the walk meets it: the store itself.
@@ -130,18 +134,8 @@ struct Layer {
     outer: Option<Arc<Layer>>,
 }
 
-/// Whether patterns leave a path out: those of the command first, then the innermost folder's.
-fn ignored(
-    excludes: Option<&Gitignore>,
-    mut layer: Option<&Arc<Layer>>,
-    path: &Path,
-    is_dir: bool,
-) -> bool {
-    match excludes.map(|e| e.matched(path, is_dir)) {
-        Some(Match::Ignore(_)) => return true,
-        Some(Match::Whitelist(_)) => return false,
-        _ => {}
-    }
+/// Whether the patterns of the folders around a path leave it out; the innermost decide.
+fn ignored(mut layer: Option<&Arc<Layer>>, path: &Path, is_dir: bool) -> bool {
     while let Some(l) = layer {
         match l.matcher.matched(path, is_dir) {
             Match::Ignore(_) => return true,
@@ -152,55 +146,22 @@ fn ignored(
     false
 }
 
-/// Walks `roots` and returns what is there, sorted by path.
-///
-/// # Errors
-///
-/// When a root itself cannot be read: its path and the system's answer. What is wrong below a root
-/// goes to the monitor instead.
-pub fn walk(
-    roots: &[Root],
-    filter: &Filter,
-    monitor: &dyn Monitor,
-) -> Result<Vec<Found>, (PathBuf, std::io::Error)> {
+/// Walks `roots` and returns what is there, sorted by path. What is wrong goes to the monitor.
+pub fn walk(roots: &[Root], filter: &Filter, monitor: &dyn Monitor) -> Vec<Found> {
     let found = Mutex::new(Vec::new());
+    let mut layers = Layers::new();
     for (number, root) in roots.iter().enumerate() {
-        let failed = |e: Errno| (root.source.clone(), e.into());
-        let stat = statat(CWD, &root.source, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        let walker = Walker { filter, monitor, found: &found, root: number as u32 };
-        let is_dir = kind == FileType::Directory;
-        if root.at.is_some() && ignored(filter.excludes.as_ref(), None, &root.source, is_dir) {
-            let at = root.at.as_ref().map_or(&b""[..], RelPath::as_bytes);
-            walker.problem(at, &root.source, "is named, and excluded; left out");
-            continue;
-        }
-        if is_dir {
-            let layers = filter.layers(&walker, &root.source);
-            // A root that cannot be read is an error, not one problem among many.
-            drop(open_dir(&root.source).map_err(failed)?);
-            if let Some(at) = &root.at {
-                walker.keep(vec![Found {
-                    path: at.clone(),
-                    kind: FoundKind::Dir,
-                    stat: Stat::from(&stat),
-                    root: number as u32,
-                }]);
-            }
-            let at = root.at.as_ref().map_or(Vec::new(), |at| at.as_bytes().to_vec());
-            rayon::scope(|scope| walker.folder(scope, root.source.clone(), at, layers));
-        } else if let Some(at) = &root.at {
-            let mut batch = Vec::new();
-            walker.take(CWD, root.source.as_os_str(), at.clone(), &root.source, &mut batch);
-            walker.keep(batch);
-        }
+        Walker { filter, monitor, found: &found, root: number as u32 }.root(root, &mut layers);
     }
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     rayon::slice::ParallelSliceMut::par_sort_unstable_by(&mut found[..], |a: &Found, b: &Found| {
         a.path.cmp(&b.path)
     });
-    Ok(found)
+    found
 }
+
+/// The patterns that hold in folders above roots.
+type Layers = HashMap<PathBuf, Option<Arc<Layer>>>;
 
 #[derive(Clone, Copy)]
 struct Walker<'a> {
@@ -222,6 +183,74 @@ impl<'a> Walker<'a> {
         self.monitor.problem(Problem { path, what: what.into() });
     }
 
+    /// Takes a root with all that is in it.
+    fn root(self, root: &Root, known: &mut Layers) {
+        let at = root.at.as_ref().map_or(&b""[..], RelPath::as_bytes);
+        let (dir, name) = match holder(&root.source) {
+            Ok(found) => found,
+            Err(e) => return self.problem(at, &root.source, unseen(e)),
+        };
+        let is_dir = is_dir(&dir, name, FileType::Unknown);
+        let layers = match self.layers(root, is_dir, known) {
+            Ok(layers) => layers,
+            Err(why) => return self.problem(at, &root.source, why),
+        };
+        if root.covered {
+            return;
+        }
+        let enter = root.at.as_ref().is_none_or(|at| {
+            let mut batch = Vec::new();
+            let enter = self.take(&dir, name, at.clone(), &root.source, &mut batch);
+            self.keep(batch);
+            enter
+        });
+        if enter {
+            rayon::scope(|scope| self.folder(scope, root.source.clone(), at.to_vec(), layers));
+        }
+    }
+
+    /// The patterns that hold for a root, but for its own `.eartignore`.
+    ///
+    /// # Errors
+    ///
+    /// What leaves the root out, or a folder that holds it.
+    fn layers(
+        &self,
+        root: &Root,
+        is_dir: bool,
+        known: &mut Layers,
+    ) -> Result<Option<Arc<Layer>>, &'static str> {
+        let at = root.at.as_ref().map_or(&b""[..], RelPath::as_bytes);
+        let mut places = folders(at).map(|folder| (folder, true)).chain([(at, is_dir)]);
+        if !at.is_empty() && places.any(|(at, dir)| self.filter.excluded(at, dir).is_ignore()) {
+            return Err("is named, and excluded; left out");
+        }
+        let base = self.filter.base.as_ref();
+        let below = base.and_then(|base| root.source.strip_prefix(base).ok());
+        let depth = below.map_or(0, |below| below.components().count());
+        let mut paths: Vec<&Path> = root.source.ancestors().take(depth).collect();
+        paths.reverse();
+        let mut layers = None;
+        for path in paths {
+            let Some(folder) = path.parent() else { continue };
+            layers = match known.get(folder) {
+                Some(known) => known.clone(),
+                None => {
+                    let layer = self.patterns(folder, layers);
+                    known.entry(folder.to_owned()).or_insert(layer).clone()
+                }
+            };
+            let left_out = match path == root.source {
+                true => self.filter.ignores(layers.as_ref(), path, at, is_dir),
+                false => ignored(layers.as_ref(), path, true),
+            };
+            if left_out {
+                return Err("is named, and left out by .eartignore");
+            }
+        }
+        Ok(layers)
+    }
+
     /// Reads the folder `source`, which goes to `at`, and sets out for its subfolders.
     fn folder(
         self,
@@ -233,7 +262,7 @@ impl<'a> Walker<'a> {
         if self.monitor.interrupted() {
             return;
         }
-        let unreadable = |e: Errno| format!("could not be read ({e}); left out");
+        let unreadable = |e: Errno| format!("could not be read ({e}); what is in it is left out");
         let mut dir = match open_dir(&source).and_then(Dir::new) {
             Ok(dir) => dir,
             Err(e) => return self.problem(&at, &source, unreadable(e)),
@@ -244,21 +273,20 @@ impl<'a> Walker<'a> {
             Err(e) => return self.problem(&at, &source, unreadable(e)),
         };
         let layers = self.layer(&source, &names, layers);
-        let excludes = self.filter.excludes.as_ref();
+        let filtered = layers.is_some() || self.filter.excludes.is_some();
         let mut batch = Vec::with_capacity(names.len());
         for (name, kind) in names {
             let name = OsStr::from_bytes(&name);
             let path = source.join(name);
-            if (layers.is_some() || excludes.is_some())
-                && ignored(excludes, layers.as_ref(), &path, is_dir(dir, name, kind))
-            {
-                continue;
-            }
             let mut inner = at.clone();
             if !inner.is_empty() {
                 inner.push(b'/');
             }
             inner.extend_from_slice(name.as_bytes());
+            let is_dir = || is_dir(dir, name, kind);
+            if filtered && self.filter.ignores(layers.as_ref(), &path, &inner, is_dir()) {
+                continue;
+            }
             let taken = match RelPath::new(inner.clone()) {
                 Ok(inner) => self.take(dir, name, inner, &path, &mut batch),
                 Err(e) => {
@@ -305,11 +333,12 @@ impl<'a> Walker<'a> {
         self.patterns(source, outer)
     }
 
-    /// The patterns of the `.eartignore` that lies in a folder, on top of `outer`.
+    /// The patterns of the `.eartignore` of a folder, if there is one, on top of `outer`.
     fn patterns(&self, source: &Path, outer: Option<Arc<Layer>>) -> Option<Arc<Layer>> {
         let file = source.join(IGNORE_FILE);
         let text = match read_ignore_file(&file) {
             Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return outer,
             Err(e) => {
                 self.problem(b"", &file, format!("is not used: {e}"));
                 return outer;
@@ -343,11 +372,7 @@ impl<'a> Walker<'a> {
                 return false;
             }
             Err(e) => {
-                self.problem(
-                    inner.as_bytes(),
-                    path,
-                    format!("could not be looked at ({e}); left out"),
-                );
+                self.problem(inner.as_bytes(), path, unseen(e));
                 return false;
             }
         };
@@ -383,7 +408,8 @@ impl<'a> Walker<'a> {
 fn read_ignore_file(path: &Path) -> std::io::Result<String> {
     const MOST: u64 = 1 << 20;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = std::fs::File::from(openat(CWD, path, flags, Mode::empty())?);
+    let (dir, name) = holder(path)?;
+    let file = std::fs::File::from(openat(dir, name, flags, Mode::empty())?);
     let about = file.metadata()?;
     if !about.is_file() {
         return Err(std::io::Error::other("it is no regular file"));
@@ -406,6 +432,10 @@ fn is_dir(dir: impl AsFd, name: &OsStr, told: FileType) -> bool {
     kind == FileType::Directory
 }
 
+fn unseen(e: Errno) -> String {
+    format!("could not be looked at ({e}); left out")
+}
+
 fn special(kind: FileType) -> &'static str {
     match kind {
         FileType::Fifo => "a named pipe",
@@ -413,31 +443,6 @@ fn special(kind: FileType) -> &'static str {
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
         _ => "neither file, folder nor link",
     }
-}
-
-const DIR_FLAGS: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Opens a folder, however long its path is: the system takes 4,096 bytes at a time.
-pub(super) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
-    match openat(CWD, path, DIR_FLAGS, Mode::empty()) {
-        Err(Errno::NAMETOOLONG) => {}
-        other => return other,
-    }
-    let mut dir: Option<OwnedFd> = None;
-    let mut stretch = PathBuf::new();
-    let mut parts = path.components().peekable();
-    while let Some(part) = parts.next() {
-        stretch.push(part);
-        if parts.peek().is_none() || stretch.as_os_str().len() > 2048 {
-            dir = Some(match &dir {
-                None => openat(CWD, &stretch, DIR_FLAGS, Mode::empty())?,
-                Some(dir) => openat(dir, &stretch, DIR_FLAGS, Mode::empty())?,
-            });
-            stretch = PathBuf::new();
-        }
-    }
-    dir.ok_or(Errno::NOENT)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ fn it_tells_what_was_staged_in_one_line() {
     {
       "draft": "default",
       "files": 1,
+      "links": 0,
       "bytes": 6000,
       "unchanged": 0,
       "removed": 0,
@@ -275,9 +276,135 @@ fn links_are_kept_as_links() {
     let env = TestEnv::new();
     env.write("out/a", "a");
     symlink("/etc", env.path("out/link")).unwrap();
-    env.eart(["add", "out"]).done();
+    assert_snapshot!(env.eart(["add", "out"]), @"Staged 1 file, 1 link, 1 B; {N} new in the store");
     let output = env.eart(["status", "--json"]);
     assert_eq!(output.json()["staged"]["links"], 1, "{output}");
+}
+
+#[test]
+fn a_slash_behind_a_link_takes_the_folder_it_leads_to() {
+    let env = TestEnv::new();
+    let elsewhere = env.home().join("pr");
+    std::fs::create_dir_all(elsewhere.join("data")).unwrap();
+    std::fs::write(elsewhere.join("data/a"), "a").unwrap();
+    symlink(&elsewhere, env.path("report")).unwrap();
+    assert_snapshot!(env.eart(["add", "report"]), @r"
+    Staged 0 files, 1 link, 0 B; 0 B new in the store
+    --- stderr
+    warning: report is a link to a folder; add report/ for what is in it
+    --- exit 3
+    ");
+    // As the warning says, with the link still staged.
+    for named in ["report/", "report/.", "../work/report//"] {
+        env.eart(["add", named]).done();
+        assert_eq!(staged(&env), "A report/data/a\n", "{named}");
+    }
+    // The link would take the place of what was asked for.
+    let output = env.eart(["add", "report"]);
+    assert!(output.stderr.contains("error: Two sources for report in the run"), "{output}");
+    env.eart(["commit"]).done();
+    env.eart(["checkout", "latest", "--to", "../out"]).done();
+    assert_eq!(env.read("../out/report/data/a"), b"a");
+}
+
+#[test]
+fn a_slash_behind_a_link_that_leads_to_no_folder_is_a_problem() {
+    let env = TestEnv::new();
+    env.write("file", "f");
+    symlink("file", env.path("to-file")).unwrap();
+    symlink("nowhere", env.path("dangling")).unwrap();
+    assert_snapshot!(env.eart(["add", "to-file/", "dangling/", "file"]), @r"
+    Staged 1 file, 1 B; {N} new in the store
+    --- stderr
+    warning: to-file/ could not be looked at (not a directory); left out
+    warning: dangling/ is not there; left out
+    --- exit 3
+    ");
+    env.eart(["add", "to-file", "dangling"]).done();
+}
+
+#[test]
+fn what_is_ignored_is_left_out_though_it_is_named() {
+    let env = TestEnv::new();
+    for name in ["kept", "a.tmp", "node_modules/deep/x", "sub/b.log", "sub/c"] {
+        env.write(name, name);
+    }
+    env.write(".eartignore", "*.tmp\nnode_modules/\n");
+    env.write("sub/.eartignore", "*.log\n");
+    let all = ["add", "kept", "a.tmp", "node_modules/deep/x", "sub/b.log", "sub/c"];
+    assert_snapshot!(env.eart(all), @r"
+    Staged 2 files, 9 B; {N} new in the store
+    --- stderr
+    warning: a.tmp is named, and left out by .eartignore
+    warning: node_modules/deep/x is named, and left out by .eartignore
+    warning: sub/b.log is named, and left out by .eartignore
+    --- exit 3
+    ");
+    assert_snapshot!(staged(&env), @r"
+    A kept
+    A sub/c
+    ");
+    // Also where a folder around it is named, too.
+    let output = env.eart(["add", ".", "a.tmp"]);
+    assert!(output.stderr.contains("a.tmp is named, and left out by .eartignore"), "{output}");
+    assert_eq!(output.code(), 3);
+    // What is not left out is taken when the command says so.
+    env.eart(["add", "a.tmp", "--exclude", "!a.tmp"]).done();
+    assert!(staged(&env).contains("A a.tmp"));
+}
+
+#[test]
+fn excludes_hold_for_where_things_go_in_the_run() {
+    let env = TestEnv::new();
+    let outside = env.home().join("ext");
+    for name in ["cache/x", "deep/cache/x", "kept"] {
+        let path = outside.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, name).unwrap();
+    }
+    let left = |exclude: &str, to: &str| {
+        env.eart(["add", outside.to_str().unwrap(), "--as", to, "--exclude", exclude]).done();
+        let left = staged(&env);
+        env.eart(["draft", "drop", "default"]).done();
+        left.replace("A ", "").replace('\n', " ")
+    };
+    assert_eq!(left("/ext/cache", "ext"), "ext/deep/cache/x ext/kept ");
+    assert_eq!(left("ext/cache", "ext"), "ext/deep/cache/x ext/kept ");
+    assert_eq!(left("a/b/cache", "a/b"), "a/b/deep/cache/x a/b/kept ");
+    assert_eq!(left("cache/", "ext"), "ext/kept ");
+    assert_eq!(left("/cache", "ext"), "ext/cache/x ext/deep/cache/x ext/kept ");
+    // In a folder below, a pattern still begins at the top; so does a configured one.
+    env.write("sub/x", "x");
+    env.write("x", "x");
+    env.eart_in("sub", ["add", "..", "--exclude", "/x"]).done();
+    assert_eq!(staged(&env), "A sub/x\n");
+    env.eart(["config", "exclude", "/sub/x"]).done();
+    env.eart(["add", "."]).done();
+    assert_eq!(staged(&env), "A x\n");
+    let named = env.eart_in("sub", ["add", "x"]);
+    assert_eq!(named.stderr, "warning: sub/x is named, and excluded; left out\n");
+}
+
+#[test]
+fn a_store_does_not_hold_itself() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    symlink(".eart", env.path("link")).unwrap();
+    assert_snapshot!(env.eart(["add", "a", ".eart"]), @r"
+    --- stderr
+    error: .eart belongs to the store, which cannot hold itself
+    hint: name something else; a copy of a store is made with `cp -a`
+    --- exit 1
+    ");
+    for inside in [".eart/packs", ".eart/format.json", "link/", "link/refs"] {
+        let output = env.eart(["add", inside]);
+        assert!(output.stderr.contains("belongs to the store"), "{output}");
+        assert_eq!(output.code(), 1);
+    }
+    // That of somebody else is a folder like others.
+    env.write("other/.eart/format.json", "{}");
+    env.eart(["add", "other/.eart"]).done();
+    assert_eq!(staged(&env), "A other/.eart/format.json\n");
 }
 
 #[test]
@@ -288,7 +415,7 @@ fn what_is_not_there_costs_only_itself() {
     --- stderr
     warning: b is not there; left out
     warning: c is not there; left out
-    error: None of the named paths is there: nothing was staged
+    error: None of the named paths can be taken: nothing was staged
     hint: name files and folders that are there, relative to the current folder
     --- exit 1
     ");

@@ -18,9 +18,10 @@ use crate::repo::{AddOptions, Added};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every file counts, hidden and git-ignored ones too; .git and .eart only when they are named.
-The draft becomes equal to a folder that is added: what vanished there leaves it. What a file
-.eartignore names (gitignore's syntax) is left out. Files that cannot be taken are named, and the
-exit code is then 3.
+The draft becomes equal to a folder that is added: what vanished there leaves it. A link is kept
+as a link; a slash behind it (report/) takes the folder that it leads to. What a file .eartignore
+names (gitignore's syntax) is left out, even if it is named here. Files that cannot be taken are
+named, and the exit code is then 3.
 
 Examples:
   eart add playwright-report test-results results.json
@@ -34,7 +35,8 @@ pub(in crate::cli) struct Args {
     /// Where the one PATH goes in the run [default: where it lies, or its base name if outside]
     #[arg(long = "as", value_name = "PATH", value_parser = values::rel_path())]
     target: Option<RelPath>,
-    /// Leave out what matches (gitignore's syntax; repeatable, added to the configured ones)
+    /// Leave out what matches (gitignore's syntax; repeatable, added to the configured ones). A
+    /// pattern with a slash before its end begins at the top of the run, not in the current folder
     #[arg(long, value_name = "GLOB", value_parser = values::pattern)]
     exclude: Vec<String>,
     /// The artifact type of these files, instead of the detected one
@@ -88,7 +90,10 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         }
         let notes =
             if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-        let files = count(added.files, "file", "files");
+        let mut files = count(added.files, "file", "files");
+        if added.links > 0 {
+            files = format!("{files}, {}", count(added.links, "link", "links"));
+        }
         let (bytes, new) = (format_size(added.bytes), format_size(added.new_bytes));
         writeln!(out, "Staged {files}, {bytes}{notes}; {new} new in the store")
     })?;

@@ -38,7 +38,8 @@ fn links_dangling_looping_and_to_folders() {
     round_trip(&lab);
     // A link that is named is taken as a link; below one nothing is taken.
     lab.repo.drop_draft("default").unwrap_err();
-    lab.add(&["to-dir"]);
+    let (added, problems) = add(&lab.repo, &["to-dir"]);
+    assert_eq!((added.unwrap().links, problems.len()), (1, 1));
     assert_eq!(paths(&lab), ["to-dir"]);
     let draft = lab.repo.draft("default").unwrap().unwrap();
     assert!(matches!(draft.entries()[0].node, Node::Symlink { .. }));
@@ -115,6 +116,18 @@ fn paths_longer_than_the_system_takes_at_once() {
     assert_eq!(problems, []);
     let done = done.unwrap();
     assert_eq!((done.unchanged, done.unchanged_links), (2, 1));
+    // What is so deep can be named itself: a file, a link, the folder that holds them.
+    lab.repo.drop_draft("default").unwrap();
+    let deep = [&*name; 20].join("/");
+    let inner = ["f", "l", &name].map(|inner| format!("{deep}/{inner}"));
+    let added = lab.add(&inner.each_ref().map(|path| &**path));
+    assert_eq!((added.files, added.links, added.bytes), (2, 1, 17));
+    assert_eq!(paths(&lab).len(), 3);
+    assert_eq!(lab.add(&[&format!("{deep}/../{name}/.")]).files, 2);
+    assert_eq!(paths(&lab).len(), 4);
+    let (added, problems) = add(&lab.repo, &[&format!("{deep}/l/x"), &inner[0]]);
+    assert_eq!(added.unwrap().files, 1);
+    assert!(problems[0].what.contains("longer than 4,096 bytes with a link in it"), "{problems:?}");
     // std cannot remove such folders.
     for dir in [from, to] {
         assert!(Command::new("rm").arg("-rf").arg(dir).status().unwrap().success());
@@ -174,16 +187,29 @@ fn unreadable_files_and_folders_are_named() {
     let output = lab.as_nobody(&["add", "in"]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{text}");
-    for name in ["in/secret.txt", "in/closed"] {
-        assert!(
-            text.lines().any(|l| l.contains(name) && l.contains("could not be read")),
-            "{text}"
-        );
+    for problem in [
+        "warning: in/secret.txt could not be read (Permission denied (os error 13)); left out",
+        "warning: in/closed could not be read (Permission denied (os error 13)); what is in it is left out",
+    ] {
+        assert!(text.lines().any(|l| l == problem), "{text}");
     }
     assert_eq!(paths(&lab), ["in", "in/closed", "in/fine.txt"]);
-    // Named itself, it is an error.
-    let output = lab.as_nobody(&["add", "in/closed"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // Named itself it costs only itself, and so does what is in it.
+    lab.write("other", "other");
+    let output = lab.as_nobody(&["add", "in/closed", "in/closed/file", "in/closed/x/y", "other"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    for (path, what) in [
+        (
+            "in/closed",
+            "could not be read (Permission denied (os error 13)); what is in it is left out",
+        ),
+        ("in/closed/file", "could not be looked at (Permission denied (os error 13)); left out"),
+        ("in/closed/x/y", "could not be looked at (Permission denied (os error 13)); left out"),
+    ] {
+        assert!(text.lines().any(|l| l == format!("warning: {path} {what}")), "{text}");
+    }
+    assert_eq!(paths(&lab), ["in", "in/closed", "in/fine.txt", "other"]);
 }
 
 #[test]
