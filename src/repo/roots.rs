@@ -49,8 +49,9 @@ pub(super) fn roots(
         let at = goes_to(&place, &work, options.target.as_ref());
         match seen {
             Ok(seen) if seen.source.starts_with(&store) => {
+                let name = quote(path.as_os_str().as_bytes());
                 return Err(Error::hinted(
-                    format!("{} belongs to the store, which cannot hold itself", path.display()),
+                    format!("{name} belongs to the store, which cannot hold itself"),
                     "name something else; a copy of a store is made with `cp -a`",
                 ));
             }

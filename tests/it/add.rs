@@ -125,6 +125,13 @@ fn paths_are_relative_to_where_one_is() {
 }
 
 #[test]
+fn what_lies_in_another_named_folder_is_taken_once() {
+    let env = TestEnv::new();
+    env.write("a/b/c", "c");
+    assert_snapshot!(env.eart(["add", "a/b/c", "a/b", "a", "."]), @"Staged 1 file, 1 B; {N} new in the store");
+}
+
+#[test]
 fn types_are_detected_and_can_be_said() {
     let env = TestEnv::new();
     env.write("notes.txt", "n");
