@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ingest::{Job, Taken, ingest};
-use super::roots::{agree, roots};
+use super::roots::{Missing, agree, may_come_from, roots};
 use super::{Error, Repo, Result};
 use crate::artifact::ArtifactType;
 use crate::id::FileId;
@@ -116,18 +116,21 @@ impl Repo {
         Ok(added)
     }
 
-    /// Of named paths that are not there, those that the draft has: they leave it. The others are
-    /// problems.
+    /// Of named paths that are not there, those that the draft has from there: they leave it. The
+    /// others are problems.
     fn vanished(
         &self,
-        gone: Vec<(PathBuf, Option<RelPath>)>,
+        gone: Vec<Missing>,
         draft: &str,
         monitor: &dyn Monitor,
     ) -> Result<Vec<RelPath>> {
         let draft = if gone.is_empty() { None } else { self.draft(draft)? };
         let mut leave = Vec::new();
-        for (path, at) in gone {
-            let staged = |at: &RelPath| draft.as_ref().is_some_and(|d| d.has_within(Some(at)));
+        for Missing { path, place, at } in gone {
+            let has = |d: &Draft, at: &RelPath| {
+                d.has_within(Some(at)) && may_come_from(&d.sources, at, &place)
+            };
+            let staged = |at: &RelPath| draft.as_ref().is_some_and(|d| has(d, at));
             match at.filter(staged) {
                 Some(at) => leave.push(at),
                 None => monitor.problem(Problem {

@@ -9,13 +9,21 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, statat};
 
 use super::{AddOptions, Error, Repo, Result};
+use crate::manifest::Source;
 use crate::path::{RelPath, quote};
 use crate::progress::{Monitor, Problem};
 use crate::work::long::{canonicalize, holder};
 use crate::work::walk::Root;
 
-/// A path that is not there: as it was typed, and where it would go in the run.
-pub(super) type Missing = (PathBuf, Option<RelPath>);
+/// A path that is not there.
+pub(super) struct Missing {
+    /// As it was typed.
+    pub path: PathBuf,
+    /// Where it would lie; absolute.
+    pub place: PathBuf,
+    /// Where it would go in the run.
+    pub at: Option<RelPath>,
+}
 
 /// Finds where each of the named paths lies and where it goes: below the working folder to its own
 /// path, outside of it to its base name, or to the target. One that cannot be looked at is a
@@ -63,7 +71,7 @@ pub(super) fn roots(
                 roots.push(Root { source: seen.source, at: at?, covered: false });
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                missing.push((path.clone(), at.ok().flatten()));
+                missing.push(Missing { path: path.clone(), place, at: at.ok().flatten() });
             }
             Err(e) => tell(format!("could not be looked at ({e}); left out")),
         }
@@ -129,15 +137,33 @@ pub(super) fn agree<'a>(
         let Some(path) = at else { continue };
         for outer in above(path) {
             let Some(from) = taken.get(outer) else { continue };
-            let rest = path.as_bytes().get(outer.len()..).unwrap_or_default();
-            let rest = rest.strip_prefix(b"/").unwrap_or(rest);
-            let expected = from.join(OsStr::from_bytes(rest));
+            let expected = below(from, outer, path);
             if expected != source {
                 return Err(disagree(at, &expected, source));
             }
         }
     }
     Ok(())
+}
+
+/// Where that of the run's `path` lies which comes from the source of the folder `outer`.
+fn below(from: &Path, outer: &[u8], path: &RelPath) -> PathBuf {
+    let rest = path.as_bytes().get(outer.len()..).unwrap_or_default();
+    from.join(OsStr::from_bytes(rest.strip_prefix(b"/").unwrap_or(rest)))
+}
+
+/// Whether what a draft has at `path` may come from `place`: no source of it, which are sorted,
+/// says that it lies elsewhere.
+pub(super) fn may_come_from(sources: &[Source], path: &RelPath, place: &Path) -> bool {
+    let source = |outer: &[u8]| {
+        let found = sources.binary_search_by(|s| self::place(s.at.as_ref()).cmp(outer)).ok()?;
+        sources.get(found)
+    };
+    let outer = above(path).find_map(|outer| Some((outer, source(outer)?)));
+    match outer {
+        Some((outer, source)) => below(&source.from, outer, path) == place,
+        None => source(path.as_bytes()).is_none_or(|source| source.from == place),
+    }
 }
 
 fn disagree(at: Option<&RelPath>, one: &Path, other: &Path) -> Error {

@@ -435,6 +435,27 @@ fn what_is_not_there_costs_only_itself() {
 }
 
 #[test]
+fn what_is_gone_leaves_the_draft_only_where_it_came_from() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.write("dir/b", "b");
+    env.eart(["add", "a", "dir"]).done();
+    assert_snapshot!(env.eart(["add", "../home/a", "../home/b", "../home/dir"]), @r"
+    --- stderr
+    warning: ../home/a is not there; left out
+    warning: ../home/b is not there; left out
+    warning: ../home/dir is not there; left out
+    error: None of the named paths can be taken: nothing was staged
+    hint: name files and folders that are there, relative to the current folder
+    --- exit 1
+    ");
+    std::fs::remove_file(env.path("a")).unwrap();
+    std::fs::remove_file(env.path("dir/b")).unwrap();
+    env.eart(["add", "a", "dir/b"]).done();
+    assert_eq!(staged(&env), "");
+}
+
+#[test]
 fn drafts_keep_jobs_apart() {
     let env = TestEnv::new();
     env.write("a", "a");
