@@ -319,7 +319,7 @@ pub fn seed() -> u64 {
     let fresh =
         || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = given.map_or_else(fresh, |seed| seed.parse().expect("EART_TEST_SEED is a number"));
-    println!("EART_TEST_SEED={seed} takes the same moments again");
+    println!("EART_TEST_SEED={seed} takes the same again");
     seed
 }
 
