@@ -7,9 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use eart::artifact::ArtifactType;
+use eart::config::{Config, Origin, SourceFile, Sources};
 use eart::disk::Folder;
-use eart::repo::{CommitOptions, FsckOptions, Repo};
+use eart::id::RunId;
+use eart::repo::{AUDIT, CONFIG, Catalog, CommitOptions, Hit, Record, Repo};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::lab::{
     Thing, Tree, add, add_with, adding, assert_same, checkout, commit, committing, copy_dir, fsck,
@@ -25,6 +29,8 @@ struct Expected {
     pins: Vec<String>,
     /// Paths in the open drafts.
     drafts: BTreeMap<String, Vec<String>>,
+    /// What its configuration sets.
+    settings: BTreeMap<String, String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +97,44 @@ fn read(repo: &Repo) -> Expected {
         tags: refs.tags.iter().map(|(name, id)| (name.clone(), id.to_hex())).collect(),
         pins: refs.pins.iter().map(|id| id.to_hex()).collect(),
         drafts: repo.draft_names().unwrap().into_iter().map(draft).collect(),
+        settings: settings(repo),
     }
 }
+
+/// What the store's configuration sets.
+fn settings(repo: &Repo) -> BTreeMap<String, String> {
+    let store = SourceFile::read(repo.folder().path(CONFIG)).unwrap();
+    let config = Config::resolve(&Sources { store, ..Sources::default() }).unwrap();
+    let set = config.settings().iter().filter(|s| matches!(s.origin, Origin::Store { .. }));
+    set.map(|s| (s.key.to_owned(), s.text.clone())).collect()
+}
+
+/// What lists and searches show: the runs, and size and type of every file by run and path.
+type Listing = (Vec<Record>, BTreeMap<(RunId, Vec<u8>), (u64, ArtifactType)>);
+
+fn listing(catalog: &Catalog) -> Listing {
+    assert_eq!(catalog.unreadable().len(), 0);
+    let mut files = BTreeMap::new();
+    let visit = |path: &[u8], hit: Hit<'_>| {
+        files.insert((hit.run.id, path.to_vec()), (hit.size, hit.artifact));
+    };
+    catalog.search(|_| true, visit).unwrap();
+    (catalog.records().cloned().collect(), files)
+}
+
+const SETTINGS: &str = "\
+# Of a golden store.
+project = \"shop\"
+exclude = [\"*.tmp\", \"cache/**\"]
+
+[keep]
+newest = 5
+within = \"14d\"
+label = [\"branch=main\"]
+
+[compression]
+level = 7
+";
 
 /// A store with something of everything, in `dir/store`, and what it holds in `dir/expected.json`.
 fn generate(dir: &Path) {
@@ -134,12 +176,32 @@ fn generate(dir: &Path) {
         project: Some("shop".into()),
         ..committing()
     };
+    repo.folder().write(CONFIG, SETTINGS.as_bytes()).unwrap();
     let first = repo.commit(&options).unwrap().id;
     put("report/index.html", "<p>another page</p>\n".repeat(200).as_bytes(), 0o644);
     fs::remove_file(work.path().join("report/large.log")).unwrap();
     stage(&["report"], "default");
     let options = CommitOptions { project: Some("shop".into()), ..committing() };
-    let second = repo.commit(&options).unwrap().id;
+    let seal = || repo.commit(&options).unwrap().id;
+    let second = seal();
+    // A pack each; with the two before they are enough to be merged into an index segment.
+    for n in 0..15 {
+        let name = format!("small/{n:02}.txt");
+        put(&name, format!("file {n}\n").repeat(20).as_bytes(), 0o644);
+        stage(&[&name], "default");
+    }
+    // The folder's own time, too.
+    stage(&["small"], "default");
+    seal();
+    // So many of the runs go that the catalog is written anew, as one segment.
+    let brief = |name: &str| {
+        put(name, name.as_bytes(), 0o644);
+        stage(&[name], "default");
+        seal().to_hex()
+    };
+    repo.rm(&[brief("gone/one"), brief("gone/two")], "not needed", false).unwrap();
+    // And so few that it keeps a segment of a run that only the log knows to be removed.
+    repo.rm(&[brief("gone/three")], "not needed either", false).unwrap();
     put("open/staged.txt", b"staged", 0o644);
     stage(&["open"], "left-open");
     repo.set_tag("release", first).unwrap();
@@ -161,35 +223,91 @@ fn archive() -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Uses a copy of a golden store as its owner would.
-fn is_as_expected(dir: &Path) {
-    let text = fs::read_to_string(dir.join("expected.json")).unwrap();
-    let expected: Expected = serde_json::from_str(&text).unwrap();
+/// A copy of a golden store, in the folder that is returned.
+fn copied(dir: &Path) -> (TempDir, Repo) {
     let place = scratch();
     let work = place.path().join("work");
     copy_dir(&dir.join("store"), &work.join(".eart"));
     let repo = Repo::open(Folder::new(work.join(".eart")), &work).unwrap();
-    let checked = repo.fsck(FsckOptions { data: true, repair: false }, &eart::progress::Silent);
-    let checked = checked.unwrap();
+    (place, repo)
+}
+
+/// The files in a folder of a store whose names end like this.
+fn files(repo: &Repo, room: &str, end: &str) -> Vec<PathBuf> {
+    let names = repo.folder().list(room).unwrap();
+    let names = names.iter().filter(|name| name.ends_with(end));
+    names.map(|name| repo.folder().path(room).join(name)).collect()
+}
+
+/// What a golden store holds is what it should, whole and by every way that leads to it.
+fn is_as_expected(dir: &Path) {
+    let text = fs::read_to_string(dir.join("expected.json")).unwrap();
+    let expected: Expected = serde_json::from_str(&text).unwrap();
+    assert!(expected.runs.len() >= 3 && !expected.drafts.is_empty());
+    let (_place, repo) = copied(dir);
+    let checked = fsck(&repo).unwrap();
     assert!(checked.is_clean(), "{checked:?}");
-    assert!(expected.runs.len() >= 2 && !expected.drafts.is_empty());
     assert_eq!(read(&repo), expected);
+    index_finds_every_chunk(dir, &expected);
+    catalog_lists_every_file(dir);
+    log_tells_of_every_removal(dir);
+    goes_on(dir);
+}
+
+/// Where the packs do not say what they hold, the index segment does.
+fn index_finds_every_chunk(dir: &Path, expected: &Expected) {
+    let (_place, repo) = copied(dir);
+    assert_eq!(files(&repo, "index", ".idx").len(), 1);
+    for pack in files(&repo, "packs", ".pack") {
+        let mut bytes = fs::read(&pack).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&pack, bytes).unwrap();
+    }
+    assert_eq!(read(&repo), *expected);
+}
+
+/// What the catalog shows, without a look at the runs, is what they are.
+fn catalog_lists_every_file(dir: &Path) {
+    let (_place, repo) = copied(dir);
+    assert_eq!(files(&repo, "catalog", ".cat").len(), 2);
+    for run in files(&repo, "runs", ".redb") {
+        fs::write(run, "").unwrap();
+    }
+    let shown = listing(&repo.catalog().unwrap());
+    let (_place, repo) = copied(dir);
+    for segment in files(&repo, "catalog", ".cat") {
+        fs::remove_file(segment).unwrap();
+    }
+    let held = listing(&repo.catalog().unwrap());
+    assert!(held.1.len() > 20);
+    assert_eq!(shown, held);
+}
+
+/// The catalog still has a run that was removed; without the log it would be lost.
+fn log_tells_of_every_removal(dir: &Path) {
+    let (_place, repo) = copied(dir);
+    fs::remove_file(repo.folder().path(AUDIT)).unwrap();
+    let lost = fsck(&repo).unwrap().findings;
+    assert!(lost.len() == 1 && lost[0].reason.contains("no log says who removed it"), "{lost:?}");
+}
+
+/// Its owner goes on using it.
+fn goes_on(dir: &Path) {
+    let (place, repo) = copied(dir);
+    let expected = read(&repo);
     // Without what is derived it is the same.
-    for derived in ["index", "catalog"] {
-        for name in repo.folder().list(derived).unwrap() {
-            fs::remove_file(repo.folder().path(derived).join(name)).unwrap();
-        }
+    for file in [files(&repo, "index", ".idx"), files(&repo, "catalog", ".cat")].concat() {
+        fs::remove_file(file).unwrap();
     }
     assert_eq!(read(&repo), expected);
-    // And it goes on.
-    fs::write(work.join("new.txt"), "new").unwrap();
+    fs::write(repo.work().join("new.txt"), "new").unwrap();
     assert_eq!(add(&repo, &["new.txt"]).1, []);
     let run = commit(&repo).unwrap().id;
     gc(&repo, 1).unwrap();
     assert_eq!(repo.run_ids().unwrap().len(), 3, "tag and pin keep theirs");
     let to = place.path().join("to");
     assert_eq!(checkout(&repo, run, &to).0.unwrap().failed, 0);
-    let mut expected = tree(&work);
+    let mut expected = tree(repo.work());
     expected.retain(|path, _| path == "new.txt");
     assert_same(&tree(&to), &expected, "a new run in an old store");
     assert!(fsck(&repo).unwrap().is_clean());

@@ -123,9 +123,11 @@ impl Lab {
         let own = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_eart"));
         if fs::metadata("/proc/self").unwrap().uid() == 0 {
-            // The build's folder may be out of reach for others: the program is copied.
+            // The build's folder may be out of reach for others: the program is copied. Not by us: a
+            // process that another test starts meanwhile would hold the copy open for writing.
             let copy = self.beside("eart");
-            fs::copy(env!("CARGO_BIN_EXE_eart"), &copy).unwrap();
+            let cp = Command::new("cp").arg(env!("CARGO_BIN_EXE_eart")).arg(&copy).status();
+            assert!(cp.unwrap().success());
             let chown =
                 Command::new("chown").arg("-hR").arg("65534:65534").arg(self.beside("")).status();
             assert!(chown.unwrap().success());
@@ -319,7 +321,7 @@ pub fn seed() -> u64 {
     let fresh =
         || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = given.map_or_else(fresh, |seed| seed.parse().expect("EART_TEST_SEED is a number"));
-    println!("EART_TEST_SEED={seed} takes the same moments again");
+    println!("EART_TEST_SEED={seed} takes the same again");
     seed
 }
 

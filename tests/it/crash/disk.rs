@@ -8,8 +8,12 @@ use std::sync::Mutex;
 
 use eart::disk::{Change, Watch};
 use eart::id::RunId;
+use eart::manifest::Entry;
 
 use crate::lab::Tree;
+
+/// What a draft holds, if it is there.
+pub(super) type Staged = Option<Vec<Entry>>;
 
 /// A change, or what the caller knew at that moment.
 #[derive(Debug, Clone)]
@@ -21,18 +25,22 @@ pub(super) enum Event {
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDir(PathBuf),
-    /// `commit` returned: the run is there from now on.
-    Committed(RunId, Tree),
-    /// `add` returned: the draft holds this many entries from now on.
-    Staged(&'static str, usize),
-    /// A draft is about to be committed or dropped.
-    Unstaging(&'static str),
+    /// From now on the draft may hold this, or not be there.
+    Staging(&'static str, Staged),
+    /// From now on it holds what it was last said that it may.
+    Staged(&'static str),
+    /// These drafts are being sealed: until `commit` returns they are there, or the run is.
+    Sealing(Vec<&'static str>, RunId, Tree),
+    /// `commit` returned: the run is there from now on, and its drafts are not.
+    Sealed,
     /// These runs may be gone from now on.
     Removing(Vec<RunId>),
     /// These runs must be gone from now on.
     Removed(Vec<RunId>),
-    /// A tag or pin was set.
-    Tagged(&'static str, RunId),
+    /// From now on the tag may be on this run, or not be there.
+    Tagging(&'static str, Option<RunId>),
+    /// From now on it is as it was last said that it may be.
+    Tagged(&'static str),
     /// The configuration was written.
     Configured(&'static str),
 }
@@ -43,6 +51,16 @@ pub(super) struct Record(Mutex<Vec<Event>>);
 impl Record {
     pub(super) fn push(&self, event: Event) {
         self.0.lock().unwrap().push(event);
+    }
+
+    /// How much happened so far.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Notes what the caller only knew later.
+    pub(super) fn insert(&self, at: usize, event: Event) {
+        self.0.lock().unwrap().insert(at, event);
     }
 
     pub(super) fn take(&self) -> Vec<Event> {
@@ -80,6 +98,19 @@ pub(super) struct Disk {
     seen: BTreeMap<PathBuf, usize>,
     /// Names as the disk has them.
     synced: BTreeMap<PathBuf, usize>,
+    /// What became of names since their folders were synced, oldest first.
+    pending: Vec<Pending>,
+    /// How many changes of names there were.
+    changes: usize,
+}
+
+/// One name that a change gave to a file, or took away.
+#[derive(Debug, Clone)]
+struct Pending {
+    /// The same for both names of a rename: it happens as a whole, but for a folder that was synced.
+    change: usize,
+    name: PathBuf,
+    inode: Option<usize>,
 }
 
 /// What of the changes that were not synced a crash lets through.
@@ -95,16 +126,22 @@ pub(super) enum Crash {
     TearsBytes,
     /// Names in some folders, bytes not.
     KeepsSomeFolders,
+    /// Some of the changes of names in each folder, bytes not; one choice for each number.
+    KeepsSomeNames(u8),
     /// Bytes, not names.
     KeepsBytes,
 }
 
-pub(super) const CRASHES: [Crash; 6] = [
+pub(super) const CRASHES: [Crash; 10] = [
     Crash::LosesAll,
     Crash::KeepsAll,
     Crash::KeepsNames,
     Crash::TearsBytes,
     Crash::KeepsSomeFolders,
+    Crash::KeepsSomeNames(0),
+    Crash::KeepsSomeNames(1),
+    Crash::KeepsSomeNames(2),
+    Crash::KeepsSomeNames(3),
     Crash::KeepsBytes,
 ];
 
@@ -135,6 +172,7 @@ impl Disk {
 
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
+            // Told when the folder above was synced.
             Event::CreateDir(dir) => {
                 self.dirs.insert(dir.clone());
                 if let Some(parent) = dir.parent() {
@@ -143,7 +181,7 @@ impl Disk {
             }
             Event::Create(file) => {
                 self.inodes.push(Inode::default());
-                self.seen.insert(file.clone(), self.inodes.len() - 1);
+                self.name(&[(file, Some(self.inodes.len() - 1))]);
             }
             Event::Append(file, bytes) => {
                 self.inodes[self.seen[file]].seen.extend_from_slice(bytes);
@@ -153,37 +191,58 @@ impl Disk {
                 inode.synced.clone_from(&inode.seen);
             }
             Event::Rename(from, to) => {
-                let inode = self.seen.remove(from).unwrap();
-                self.seen.insert(to.clone(), inode);
+                self.name(&[(from, None), (to, Some(self.seen[from]))]);
             }
-            Event::Remove(file) => {
-                self.seen.remove(file).unwrap();
-            }
+            Event::Remove(file) => self.name(&[(file, None)]),
             Event::SyncDir(dir) => self.sync_dir(dir),
             _ => {}
         }
     }
 
+    /// One change of names.
+    fn name(&mut self, names: &[(&PathBuf, Option<usize>)]) {
+        self.changes += 1;
+        for (name, inode) in names {
+            rename(&mut self.seen, name, *inode);
+            let (change, name, inode) = (self.changes, name.to_path_buf(), *inode);
+            self.pending.push(Pending { change, name, inode });
+        }
+    }
+
     fn sync_dir(&mut self, dir: &Path) {
+        self.pending.retain(|change| change.name.parent() != Some(dir));
         self.synced.retain(|name, _| name.parent() != Some(dir));
         let here = self.seen.iter().filter(|(name, _)| name.parent() == Some(dir));
         self.synced.extend(here.map(|(name, inode)| (name.clone(), *inode)));
     }
 
-    /// The files that are there after a crash.
-    pub(super) fn after(&self, crash: Crash, moment: usize) -> BTreeMap<PathBuf, Vec<u8>> {
-        let lucky = |dir: &Path| {
-            let seed = [dir.as_os_str().as_bytes(), &moment.to_le_bytes()].concat();
+    /// The files that are there after a crash; the seed decides what is left to chance.
+    pub(super) fn after(
+        &self,
+        crash: Crash,
+        moment: usize,
+        seed: u64,
+    ) -> BTreeMap<PathBuf, Vec<u8>> {
+        let lucky = |what: &[u8]| {
+            let seed = [what, &moment.to_le_bytes(), &seed.to_le_bytes()].concat();
             blake3::hash(&seed).as_bytes()[0] & 1 == 0
         };
         let names: BTreeMap<PathBuf, usize> = match crash {
             Crash::LosesAll | Crash::KeepsBytes => self.synced.clone(),
             Crash::KeepsAll | Crash::KeepsNames | Crash::TearsBytes => self.seen.clone(),
             Crash::KeepsSomeFolders => {
-                let here = |name: &PathBuf, wanted| lucky(name.parent().unwrap()) == wanted;
-                let seen = self.seen.iter().filter(|(name, _)| here(name, true));
-                let synced = self.synced.iter().filter(|(name, _)| here(name, false));
+                let here = |name: &PathBuf| lucky(name.parent().unwrap().as_os_str().as_bytes());
+                let seen = self.seen.iter().filter(|(name, _)| here(name));
+                let synced = self.synced.iter().filter(|(name, _)| !here(name));
                 seen.chain(synced).map(|(name, inode)| (name.clone(), *inode)).collect()
+            }
+            Crash::KeepsSomeNames(choice) => {
+                let mut names = self.synced.clone();
+                let kept = |p: &&Pending| lucky(&[&p.change.to_le_bytes()[..], &[choice]].concat());
+                for pending in self.pending.iter().filter(kept) {
+                    rename(&mut names, &pending.name, pending.inode);
+                }
+                names
             }
         };
         let bytes = |inode: usize| {
@@ -199,5 +258,12 @@ impl Disk {
             }
         };
         names.into_iter().map(|(name, inode)| (name, bytes(inode))).collect()
+    }
+}
+
+fn rename(names: &mut BTreeMap<PathBuf, usize>, name: &Path, inode: Option<usize>) {
+    match inode {
+        Some(inode) => drop(names.insert(name.to_owned(), inode)),
+        None => drop(names.remove(name)),
     }
 }

@@ -2,52 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use eart::disk::Folder;
-use eart::id::RunId;
-use eart::repo::{CONFIG, Init, Repo};
+use eart::repo::{Init, Repo};
+use tempfile::TempDir;
 
-use crate::lab::{Tree, add, assert_same, assert_whole, checkout, commit, gc, scratch, tree};
+use crate::lab::{add, assert_same, checkout, commit, gc, scratch, seed, tree};
 
 use super::disk::{CRASHES, Disk, Event};
-
-/// What must hold.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Promises {
-    pub(super) runs: BTreeMap<RunId, Tree>,
-    maybe_gone: BTreeSet<RunId>,
-    gone: BTreeSet<RunId>,
-    drafts: BTreeMap<&'static str, usize>,
-    tags: BTreeMap<&'static str, RunId>,
-    config: Option<&'static str>,
-}
-
-impl Promises {
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Committed(run, tree) => {
-                self.runs.insert(*run, tree.clone());
-            }
-            Event::Staged(draft, entries) => {
-                self.drafts.insert(draft, *entries);
-            }
-            Event::Unstaging(draft) => {
-                self.drafts.remove(draft);
-            }
-            Event::Removing(runs) => self.maybe_gone.extend(runs),
-            Event::Removed(runs) => self.gone.extend(runs),
-            Event::Tagged(name, run) => {
-                self.tags.insert(name, *run);
-            }
-            Event::Configured(text) => self.config = Some(text),
-            _ => {}
-        }
-    }
-}
+use super::promises::Promises;
 
 /// A store that a crash left, with the promises made before it.
 pub(super) struct Wreck {
@@ -60,11 +28,11 @@ pub(super) struct Wreck {
 /// Every different store that a crash could have left.
 pub(super) fn wrecks(base: Disk, promised: Promises, events: &[Event]) -> Vec<Wreck> {
     let (mut disk, mut promises) = (base, promised);
-    let mut known = HashSet::new();
+    let (seed, mut known) = (seed(), HashSet::new());
     let mut wrecks = Vec::new();
     for moment in 0..=events.len() {
         for crash in CRASHES {
-            let files = disk.after(crash, moment);
+            let files = disk.after(crash, moment, seed);
             let mut key = blake3::Hasher::new();
             key.update(format!("{promises:?}{:?}", disk.dirs).as_bytes());
             for (name, bytes) in &files {
@@ -90,8 +58,8 @@ fn brief(event: &Event) -> String {
 }
 
 impl Wreck {
-    /// Uses the store as somebody would who does not know of the crash.
-    fn survives(&self) {
+    /// The store and a folder to work in, both in the folder that is returned.
+    pub(super) fn raise(&self) -> (TempDir, Repo) {
         let place = scratch();
         let work = place.path().join("work");
         fs::create_dir(&work).unwrap();
@@ -118,9 +86,16 @@ impl Wreck {
         if !whole {
             assert!(self.promises.runs.is_empty());
         }
-        self.is_whole(&repo, &self.promises.drafts);
+        (place, repo)
+    }
+
+    /// Uses the store as somebody would who does not know of the crash.
+    fn survives(&self) {
+        let (place, repo) = self.raise();
+        self.promises.hold(&repo);
+        let staged = repo.draft("default").unwrap();
         // What add and commit do next, on top of what is there.
-        fs::write(work.join("after.txt"), self.label.as_bytes()).unwrap();
+        fs::write(repo.work().join("after.txt"), self.label.as_bytes()).unwrap();
         let (added, problems) = add(&repo, &["after.txt"]);
         added.unwrap();
         assert_eq!(problems, []);
@@ -128,14 +103,19 @@ impl Wreck {
         assert!(after.summary.files >= 1);
         gc(&repo, 100).unwrap();
         assert_eq!(repo.folder().list("tmp").unwrap(), [""; 0], "leftovers");
-        let mut drafts = self.promises.drafts.clone();
-        drafts.remove("default");
-        self.is_whole(&repo, &drafts);
+        self.promises.with_default_sealed().hold(&repo);
         let to = place.path().join("after");
         let (done, problems) = checkout(&repo, after.id, &to);
         done.unwrap();
         assert_eq!(problems, []);
         assert_eq!(fs::read(to.join("after.txt")).unwrap(), self.label.as_bytes());
+        for entry in staged.iter().flat_map(|draft| draft.entries()) {
+            assert!(
+                fs::symlink_metadata(to.join(entry.path.as_path())).is_ok(),
+                "{} is lost",
+                entry.path
+            );
+        }
         for (n, (run, tree_then)) in self.promises.runs.iter().enumerate() {
             if repo.run_ids().unwrap().contains(run) {
                 let to = place.path().join(format!("run{n}"));
@@ -146,40 +126,21 @@ impl Wreck {
             }
         }
     }
-
-    /// The store's own opinion, and whether everything promised is there.
-    fn is_whole(&self, repo: &Repo, drafts: &BTreeMap<&str, usize>) {
-        assert_whole(repo);
-        let catalog = repo.catalog().unwrap();
-        assert_eq!(catalog.unreadable().len(), 0);
-        let promises = &self.promises;
-        for run in promises.runs.keys() {
-            let there = catalog.get(run).is_some();
-            assert!(there || promises.maybe_gone.contains(run), "{run} is lost");
-            assert!(!there || !promises.gone.contains(run), "{run} is back");
-        }
-        let refs = repo.refs().unwrap();
-        for (name, run) in &promises.tags {
-            assert_eq!(refs.tags.get(*name), Some(run));
-        }
-        for (name, entries) in drafts {
-            let draft = repo.draft(name).unwrap();
-            assert!(draft.is_some_and(|d| d.entries().len() >= *entries), "draft {name}");
-        }
-        if let Some(text) = promises.config {
-            assert_eq!(repo.folder().read(CONFIG).unwrap(), text.as_bytes());
-        }
-    }
 }
 
 /// Uses every wreck; fails with the labels of those that are no good.
 pub(super) fn all_survive(wrecks: &[Wreck]) {
+    try_all(wrecks, Wreck::survives);
+}
+
+/// Puts every wreck to a trial; fails with the labels of those that do not stand it.
+pub(super) fn try_all(wrecks: &[Wreck], trial: impl Fn(&Wreck) + Sync) {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(wreck) = wrecks.get(next.fetch_add(1, Relaxed)) {
-                    if let Err(e) = std::panic::catch_unwind(|| wreck.survives()) {
+                    if let Err(e) = std::panic::catch_unwind(AssertUnwindSafe(|| trial(wreck))) {
                         let text = e.downcast_ref::<String>().map(String::as_str);
                         let text = text.or_else(|| e.downcast_ref().copied()).unwrap_or_default();
                         failed.lock().unwrap().push(format!("{}\n    {text}", wreck.label));
