@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use crate::disk;
 use crate::id::RunId;
 use crate::path::RelPath;
 
@@ -76,10 +77,10 @@ impl Error {
         self.io().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// Whether this says that the bytes are not what they should be; not that they could not be
-    /// had, or that a newer eart wrote them.
+    /// Whether this says that the bytes are not what they should be, or that the medium does not
+    /// give them back; not that they could not be had otherwise, or that a newer eart wrote them.
     pub fn is_damage(&self) -> bool {
-        self.io().is_none() && !matches!(self, Self::Version { .. })
+        self.io().is_none_or(disk::is_damage) && !matches!(self, Self::Version { .. })
     }
 
     fn io(&self) -> Option<&std::io::Error> {

@@ -9,6 +9,7 @@ mod diff;
 mod draft;
 mod entry;
 mod error;
+mod guard;
 mod image;
 mod last;
 mod meta;

@@ -185,3 +185,48 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// The stamp guards against accidents; somebody who means harm can make it anew.
+    #[test]
+    fn pages_that_make_no_sense_are_answered(
+        entries in 0..2_500usize,
+        places in prop::collection::vec((any::<usize>(), any::<u8>()), 0..20),
+        pages in prop::collection::vec((any::<usize>(), any::<u64>()), 0..4),
+    ) {
+        let mut many = sample::many(entries);
+        many.push(file("zz"));
+        let lists = many.iter().filter_map(Entry::file_id).step_by(3);
+        let lists = lists.map(|id| (id, sample::chunk_list(9))).collect();
+        let mut sealed = sealed(&sample::meta(), &many, &lists);
+        let (id, bytes) = (sealed.id, &mut sealed.bytes);
+        // Few of redb's numbers are large: small changes lead further than random bytes.
+        for (place, value) in places {
+            let len = bytes.len();
+            bytes[place % len] = value % 8;
+        }
+        for (page, seed) in pages {
+            let page = page % (bytes.len() / 4096) * 4096;
+            blake3::Hasher::new()
+                .update(&seed.to_le_bytes())
+                .finalize_xof()
+                .fill(&mut bytes[page..page + 4096]);
+        }
+        sealed.bytes = super::image::restamp(&sealed.bytes, id);
+        let (_folder, at) = stored(&sealed);
+        let manifest = match Manifest::open(&at, id) {
+            Ok(manifest) => manifest,
+            Err(e) => {
+                prop_assert!(e.is_damage(), "{e:?}");
+                return Ok(());
+            }
+        };
+        if let Err(e) = manifest.verify() {
+            prop_assert!(e.is_damage(), "{e:?}");
+        }
+        manifest.load().map(drop).unwrap_or_default();
+        manifest.entries_within(&path("report")).for_each(drop);
+        manifest.chunk_lists().for_each(drop);
+        drop(manifest.get(&path("report/007/x")));
+    }
+}
