@@ -32,12 +32,16 @@ const LOCK: &str = "catalog/lock";
 const MISSING: usize = 8;
 /// Fewer segments than this are not worth merging.
 const SEGMENTS: usize = 8;
+/// Segments of at most so many bytes are written without a sync. Those that a crash kept from the
+/// disk are found by reading them, which is quick; larger ones are too few for a sync to matter.
+const UNSYNCED: u64 = 1 << 20;
 
 /// All runs, newest first.
 ///
 /// Ids and times are at hand; what else is known of a run is read when somebody looks at it.
 #[derive(Debug)]
 pub struct Catalog {
+    repo: Repo,
     rows: Vec<Row>,
     /// Where each segment's paths lie: in its file, or in memory.
     sources: Vec<Source>,
@@ -70,8 +74,9 @@ pub struct Hit<'a> {
 
 impl Catalog {
     /// The runs of these segments that `wants` takes, each once.
-    fn of(read: Vec<(SegmentFile, Vec<Row>)>, wants: impl Fn(&RunId) -> bool) -> Self {
-        let mut catalog = Self { rows: Vec::new(), sources: Vec::new(), unreadable: Vec::new() };
+    fn of(repo: &Repo, read: Vec<(SegmentFile, Vec<Row>)>, wants: impl Fn(&RunId) -> bool) -> Self {
+        let (rows, sources, unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut catalog = Self { repo: repo.clone(), rows, sources, unreadable };
         let mut known: HashSet<RunId, IdHash> = HashSet::default();
         for (file, rows) in read {
             let mut runs = Vec::with_capacity(rows.len());
@@ -147,14 +152,36 @@ impl Catalog {
             };
             match &source.paths {
                 Paths::File(file) => {
-                    let read = file.search(rows.len(), &wants, &mut tell);
                     let path = std::path::Path::new(CATALOG);
-                    read.map_err(crate::disk::Error::on("read a segment in", path))??;
+                    let on = || crate::disk::Error::on("read a segment in", path);
+                    match file.search(rows.len(), &wants, &mut tell).map_err(on())? {
+                        Err(e) if file.is_intact().map_err(on())? => return Err(e.into()),
+                        // Nothing was told yet: the paths are in the manifests, too.
+                        Err(_) => self.search_manifests(&source.runs, &wants, &mut tell)?,
+                        Ok(()) => {}
+                    }
                 }
                 Paths::Ready(segment) => {
                     let rows = segment.paths.iter().filter(|(path, _)| wants(path));
                     rows.for_each(|(path, postings)| tell(path, postings));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the paths of these runs, told by their place.
+    fn search_manifests(
+        &self,
+        runs: &[RunId],
+        wants: impl Fn(&[u8]) -> bool,
+        mut tell: impl FnMut(&[u8], &[Posting]),
+    ) -> Result<()> {
+        for (place, id) in runs.iter().enumerate().filter(|(_, id)| **id != NOBODY) {
+            let Some(segment) = self.repo.read_segment(*id)? else { continue };
+            for (path, postings) in segment.paths.iter().filter(|(path, _)| wants(path)) {
+                let here = |p: &Posting| Posting { run: place as u32, ..*p };
+                tell(path, &postings.iter().map(here).collect::<Vec<_>>());
             }
         }
         Ok(())
@@ -178,7 +205,7 @@ impl Repo {
         let read = self.read_segments()?;
         // Listed after the segments: a run that is committed meanwhile is seen as missing.
         let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
-        let mut catalog = Catalog::of(read, |id| present.contains(id));
+        let mut catalog = Catalog::of(self, read, |id| present.contains(id));
         let known: HashSet<RunId, IdHash> = catalog.rows.iter().map(|row| row.id).collect();
         let mut missing = Vec::new();
         for id in present.difference(&known) {
@@ -208,7 +235,7 @@ impl Repo {
 
     /// The runs that the segments know, in no particular order, whether they are there or not.
     pub(super) fn catalog_as_written(&self) -> Result<Catalog> {
-        Ok(Catalog::of(self.read_segments()?, |_| true))
+        Ok(Catalog::of(self, self.read_segments()?, |_| true))
     }
 
     fn read_segments(&self) -> Result<Vec<(SegmentFile, Vec<Row>)>> {
@@ -245,14 +272,14 @@ impl Repo {
     }
 
     fn merge_segments(&self, new: Segment) -> Result<()> {
-        let (mut loaded, damaged) = self.load_segments()?;
+        let (mut loaded, mut replaced) = self.load_intact_segments()?;
         if loaded.len() < SEGMENTS {
-            return self.write_segment(&new);
+            self.write_segment(&new)?;
+            return self.remove_segments(&replaced);
         }
         loaded.sort_by_key(|l| l.file.weight());
         let mut total = new.weight();
         let mut parts = Vec::new();
-        let mut replaced = damaged;
         for segment in loaded {
             let weight = segment.file.weight();
             if weight > 2 * total {
@@ -271,8 +298,9 @@ impl Repo {
     /// no segment has; after gc removed many, and for repair.
     pub(super) fn catalog_rebuild(&self) -> Result<()> {
         let _lock = self.folder.lock(LOCK, LockMode::Exclusive)?;
-        let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
         let (loaded, mut replaced) = self.load_segments()?;
+        // Listed after the segments, so that a run that is committed meanwhile is in one of both.
+        let present: HashSet<RunId, IdHash> = self.run_ids()?.into_iter().collect();
         let mut parts: Vec<Segment> = Vec::new();
         let mut known: HashSet<RunId, IdHash> = HashSet::default();
         for segment in loaded {
@@ -296,9 +324,14 @@ impl Repo {
 
     /// Removes every segment; the next reader makes them anew from the manifests.
     pub(super) fn catalog_clear(&self) -> Result<()> {
-        let names = self.folder.list(CATALOG)?;
-        let segments: Vec<String> = names.into_iter().filter(|n| n.ends_with(SUFFIX)).collect();
-        self.remove_segments(&segments)
+        self.remove_segments(&self.list_segments()?)
+    }
+
+    /// The names of the segments; what else lies there is nobody's.
+    fn list_segments(&self) -> Result<Vec<String>> {
+        let mut names = self.folder.list(CATALOG)?;
+        names.retain(|n| n.strip_suffix(SUFFIX).is_some_and(|id| PackId::of_name(id).is_some()));
+        Ok(names)
     }
 
     fn write_segment(&self, segment: &Segment) -> Result<()> {
@@ -306,14 +339,37 @@ impl Repo {
         let path = self.folder.path(CATALOG);
         let bytes =
             segment.encode().map_err(crate::disk::Error::on("pack the catalog in", &path))?;
-        Ok(self.folder.write_derived(format!("{CATALOG}/{name}{SUFFIX}"), &bytes)?)
+        let name = format!("{CATALOG}/{name}{SUFFIX}");
+        Ok(match bytes.len() as u64 > UNSYNCED {
+            true => self.folder.write(name, &bytes)?,
+            false => self.folder.write_derived(name, &bytes)?,
+        })
     }
 
     fn remove_segments(&self, names: &[String]) -> Result<()> {
         for name in names {
-            self.folder.remove(format!("{CATALOG}/{name}"))?;
+            match self.folder.remove(format!("{CATALOG}/{name}")) {
+                // A folder of that name, which readers pass over, is for repair to set aside.
+                Err(e) if e.is_damage() => {}
+                other => other?,
+            }
         }
         Ok(())
+    }
+
+    /// As [`Repo::load_segments`], but what a crash kept from the disk counts as damaged.
+    fn load_intact_segments(&self) -> Result<(Vec<Loaded>, Vec<String>)> {
+        let (loaded, mut damaged) = self.load_segments()?;
+        let mut intact = Vec::with_capacity(loaded.len());
+        for segment in loaded {
+            let synced = segment.file.size() > UNSYNCED;
+            if synced || segment.file.is_intact().map_err(self.unread(&segment.name))? {
+                intact.push(segment);
+            } else {
+                damaged.push(segment.name);
+            }
+        }
+        Ok((intact, damaged))
     }
 
     /// The segments that can be used, and the names of those that cannot.
@@ -322,17 +378,13 @@ impl Repo {
         // is in the next listing.
         'again: for _ in 0..16 {
             let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
-            for name in self.folder.list(CATALOG)? {
-                if !name.ends_with(SUFFIX) {
-                    continue;
-                }
-                let file = match self.folder.open(format!("{CATALOG}/{name}")) {
-                    Err(e) if e.is_not_found() => continue 'again,
-                    other => other?,
-                };
-                match SegmentFile::open(file).map_err(self.unread(&name))? {
-                    Ok(file) => loaded.push(Loaded { name, file }),
-                    Err(_) => damaged.push(name),
+            for name in self.list_segments()? {
+                let path = self.folder.path(format!("{CATALOG}/{name}"));
+                match SegmentFile::open(&path) {
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue 'again,
+                    Err(e) => return Err(crate::disk::Error::new("read", path, e).into()),
+                    Ok(Ok(file)) => loaded.push(Loaded { name, file }),
+                    Ok(Err(_)) => damaged.push(name),
                 }
             }
             return Ok((loaded, damaged));

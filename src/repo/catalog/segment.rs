@@ -7,14 +7,17 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
 use crate::artifact::ArtifactType;
+use crate::disk;
 use crate::id::RunId;
 use crate::manifest::codec::{Reader, put_bytes, put_varint};
 use crate::manifest::{Entry, Error, Node, Result, RunMeta, Summary};
+use crate::path::MAX_PATH;
 use crate::store::IdHash;
 
 const WHAT: &str = "catalog segment";
@@ -25,8 +28,9 @@ const HEADER: usize = 8 + 8 + 4 * 8 + 3 * 32;
 const LEVEL: i32 = 3;
 /// No section is larger than this when unpacked: 100,000 runs of 1,000 files stay far below.
 const MAX_SECTION: u64 = 4 << 30;
-/// No zstd block of 4 bytes, the least there is, unpacks to more than 128 KiB (RFC 8878).
-const MAX_RATIO: u64 = 32 << 10;
+/// No section unpacks to more than this many times its stored bytes: what would shrink more is
+/// stored as it is.
+const MAX_RATIO: usize = 1024;
 
 /// A run as lists show it, without its files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -191,12 +195,13 @@ impl Segment {
             put_bytes(&mut paths, &list);
             before = path;
         }
-        let packed = [zstd::bulk::compress(&runs, LEVEL)?, zstd::bulk::compress(&paths, LEVEL)?];
+        let lens = [runs.len(), paths.len()];
+        let packed = [pack(runs)?, pack(paths)?];
         let mut out = Vec::with_capacity(HEADER + packed[0].len() + packed[1].len());
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.resize(16, 0);
-        for len in [runs.len(), packed[0].len(), paths.len(), packed[1].len()] {
+        for len in [lens[0], packed[0].len(), lens[1], packed[1].len()] {
             out.extend_from_slice(&(len as u64).to_le_bytes());
         }
         for section in &packed {
@@ -218,6 +223,27 @@ impl Segment {
     }
 }
 
+/// A section as it is stored: compressed, or as it is where that is not shorter, or so much shorter
+/// that a reader would not believe it.
+fn pack(section: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    let packed = zstd::bulk::compress(&section, LEVEL)?;
+    let fits = packed.len() < section.len() && section.len() <= packed.len() * MAX_RATIO;
+    Ok(if fits { packed } else { section })
+}
+
+fn bad(reason: &'static str) -> Error {
+    Error::Malformed { what: WHAT, reason: reason.into() }
+}
+
+/// What is wrong with a segment that cannot be read for this reason, if that is its own fault.
+fn unreadable(e: std::io::Error) -> std::io::Result<Error> {
+    match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => Ok(bad("it is cut off")),
+        _ if disk::is_damage(&e) => Ok(bad("it cannot be read, or is not a regular file")),
+        _ => Err(e),
+    }
+}
+
 /// A segment's file. What is in it is read when it is asked for.
 #[derive(Debug)]
 pub(super) struct SegmentFile {
@@ -227,16 +253,17 @@ pub(super) struct SegmentFile {
 
 impl SegmentFile {
     /// Reads and checks the header. The outer error is the disk's.
-    pub(super) fn open(file: File) -> std::io::Result<Result<Self>> {
-        let bad =
-            |reason: &'static str| Err(Error::Malformed { what: WHAT, reason: reason.into() });
+    pub(super) fn open(path: &Path) -> std::io::Result<Result<Self>> {
+        let bad = |reason: &'static str| Err(bad(reason));
         let mut header = [0; HEADER];
-        match file.read_exact_at(&mut header, 0) {
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Ok(bad("it is cut off"));
-            }
-            other => other?,
-        }
+        let read = disk::open(path).and_then(|file| {
+            file.read_exact_at(&mut header, 0)?;
+            Ok(file)
+        });
+        let file = match read {
+            Err(e) => return unreadable(e).map(Err),
+            Ok(file) => file,
+        };
         let (fields, sum) = header.split_at(HEADER - 32);
         if !header.starts_with(MAGIC) || blake3::hash(fields).as_bytes() != sum {
             return Ok(bad("its header is damaged"));
@@ -288,10 +315,24 @@ impl SegmentFile {
         Ok(read.map(|()| Segment { rows, paths }))
     }
 
+    /// Whether every byte is as it was written.
+    pub(super) fn is_intact(&self) -> std::io::Result<bool> {
+        Ok(self.stored(0)?.is_ok() && self.stored(1)?.is_ok())
+    }
+
     /// Whether every byte is as it was written, and makes sense.
     pub(super) fn is_whole(&self) -> std::io::Result<bool> {
-        let sound = |s: Segment| s.rows.iter().all(|row| row.decode().is_ok());
-        Ok(self.load()?.is_ok_and(sound))
+        match self.rows()? {
+            Ok(rows) if rows.iter().all(|row| row.decode().is_ok()) => {
+                Ok(self.search(rows.len(), |_| true, |_, _| {})?.is_ok())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Bytes of its sections as they are stored.
+    pub(super) fn size(&self) -> u64 {
+        self.len(1).saturating_add(self.len(3))
     }
 
     /// One of the four lengths.
@@ -302,33 +343,38 @@ impl SegmentFile {
             .map_or(0, |b| b.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    fn section(&self, section: usize) -> std::io::Result<Result<Vec<u8>>> {
-        let bad =
-            |reason: &'static str| Err(Error::Malformed { what: WHAT, reason: reason.into() });
+    /// The stored bytes of a section, after comparing them with their checksum.
+    fn stored(&self, section: usize) -> std::io::Result<Result<Vec<u8>>> {
         let start = HEADER as u64 + if section == 0 { 0 } else { self.len(1) };
         // The lengths were compared with the file's when it was opened.
         let mut stored = vec![0; self.len(section * 2 + 1) as usize];
-        match self.file.read_exact_at(&mut stored, start) {
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Ok(bad("it is cut off"));
-            }
-            other => other?,
+        if let Err(e) = self.file.read_exact_at(&mut stored, start) {
+            return unreadable(e).map(Err);
         }
         let sum = 48 + section * 32;
-        if blake3::hash(&stored).as_bytes()[..] != self.header[sum..sum + 32] {
-            return Ok(bad("its bytes are damaged"));
-        }
-        let most = (stored.len() as u64).saturating_mul(MAX_RATIO).min(MAX_SECTION);
-        let raw = self.len(section * 2);
-        if raw > most {
-            return Ok(bad("it unpacks to more than it can"));
-        }
-        let raw = raw as usize;
-        Ok(match zstd::bulk::decompress(&stored, raw) {
-            Ok(unpacked) if unpacked.len() == raw => Ok(unpacked),
-            Ok(_) => bad("it unpacks to another length"),
-            Err(_) => bad("it does not unpack"),
-        })
+        let intact = blake3::hash(&stored).as_bytes()[..] == self.header[sum..sum + 32];
+        Ok(if intact { Ok(stored) } else { Err(bad("its bytes are damaged")) })
+    }
+
+    fn section(&self, section: usize) -> std::io::Result<Result<Vec<u8>>> {
+        let len = self.len(section * 2);
+        Ok(self.stored(section)?.and_then(|stored| unpack(stored, len)))
+    }
+}
+
+/// A section of `len` bytes, from how it is stored.
+fn unpack(stored: Vec<u8>, len: u64) -> Result<Vec<u8>> {
+    if len == stored.len() as u64 {
+        return Ok(stored);
+    }
+    let most = (stored.len() as u64).saturating_mul(MAX_RATIO as u64).min(MAX_SECTION);
+    if len > most {
+        return Err(bad("it unpacks to more than it may"));
+    }
+    let unpacked = zstd::bulk::decompress(&stored, len as usize);
+    match unpacked.map_err(|_| bad("it does not unpack"))? {
+        unpacked if unpacked.len() as u64 == len => Ok(unpacked),
+        _ => Err(bad("it unpacks to another length")),
     }
 }
 
@@ -349,6 +395,9 @@ fn read_paths(
         }
         path.truncate(shared);
         path.extend_from_slice(reader.bytes()?);
+        if path.len() > MAX_PATH {
+            return Err(reader.error("a path is too long"));
+        }
         postings.clear();
         let list = reader.bytes()?;
         if !wants(&path) {

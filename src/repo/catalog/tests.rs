@@ -123,9 +123,10 @@ fn a_segment_reads_back() {
     let record =
         Record { id: RunId::from_bytes([1; 32]), meta: meta(1), summary: Summary::of(&files, 9) };
     let segment = Segment::of(&record, &files);
-    let mut file = tempfile::tempfile().unwrap();
-    std::io::Write::write_all(&mut file, &segment.encode().unwrap()).unwrap();
-    let read = SegmentFile::open(file).unwrap().unwrap().load().unwrap().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("segment");
+    fs::write(&file, segment.encode().unwrap()).unwrap();
+    let read = SegmentFile::open(&file).unwrap().unwrap().load().unwrap().unwrap();
     assert_eq!(read.rows[0].record(), Some(&record));
     let posting = |size| vec![Posting { run: 0, size, artifact: ArtifactType::Trace }];
     let expected: [PathRow; 3] = [
