@@ -74,6 +74,15 @@ macro_rules! id {
                 &self.0
             }
 
+            /// The id that a file's name spells out: in lower case only, so that no two names are
+            /// of one id.
+            pub fn of_name(name: &str) -> Option<Self> {
+                if name.bytes().any(|b| b.is_ascii_uppercase()) {
+                    return None;
+                }
+                parse_hex(name).map(Self)
+            }
+
             /// All digits of the id, as they stand in file names.
             pub fn to_hex(&self) -> String {
                 let mut text = String::with_capacity(2 * $len);

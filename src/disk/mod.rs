@@ -14,9 +14,13 @@ pub use lock::{Lock, LockMode};
 pub use map::Map;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// Folder for files that are still being written.
 pub const TMP: &str = "tmp";
@@ -56,6 +60,11 @@ impl Error {
         self.kind() == io::ErrorKind::NotFound
     }
 
+    /// Whether the medium or the file itself is bad; see [`is_damage`].
+    pub fn is_damage(&self) -> bool {
+        is_damage(&self.source)
+    }
+
     /// Whether the failure only says that this place cannot be written: no permission, or a
     /// read-only file system.
     pub fn is_read_only(&self) -> bool {
@@ -78,6 +87,35 @@ impl Error {
                 Some(format!("check who may write to {}", self.path.display()))
             }
             _ => None,
+        }
+    }
+}
+
+/// Whether a failure to open or read a file says that the medium or the file is bad, not that it is
+/// gone, forbidden, or that the process ran out of something: trying again gives nothing else.
+pub fn is_damage(e: &io::Error) -> bool {
+    const BAD: [Errno; 4] = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::ISDIR];
+    Errno::from_io_error(e).is_some_and(|errno| BAD.contains(&errno))
+        || matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// Opens a file of the store for reading. Whatever else has its name (a folder, a pipe, a link to
+/// nowhere) is [damage](is_damage), and does not hold the process up.
+///
+/// # Errors
+///
+/// When it cannot be opened, or is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let irregular = || io::Error::new(io::ErrorKind::InvalidData, "It is not a regular file");
+    let mut options = OpenOptions::new();
+    match options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(irregular()),
+        Err(e) => {
+            let special = [Errno::NOENT, Errno::LOOP, Errno::NXIO];
+            let special = Errno::from_io_error(&e).is_some_and(|errno| special.contains(&errno));
+            let there = || fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file());
+            Err(if special && there() { irregular() } else { e })
         }
     }
 }
@@ -181,17 +219,20 @@ impl Folder {
     /// When it cannot be read; see [`Error::is_not_found`].
     pub fn read(&self, name: impl AsRef<Path>) -> Result<Vec<u8>> {
         let path = self.path(name);
-        fs::read(&path).map_err(Error::on("read", &path))
+        let mut bytes = Vec::new();
+        let read = open(&path).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(Error::on("read", &path))?;
+        Ok(bytes)
     }
 
-    /// Opens a file for reading.
+    /// Opens a file for reading; see [`open`].
     ///
     /// # Errors
     ///
     /// When it cannot be opened; see [`Error::is_not_found`].
     pub fn open(&self, name: impl AsRef<Path>) -> Result<File> {
         let path = self.path(name);
-        File::open(&path).map_err(Error::on("open", &path))
+        open(&path).map_err(Error::on("open", &path))
     }
 
     /// Names of what lies in a folder of it, sorted; nothing when the folder is not there. Names
@@ -245,7 +286,8 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// When any step fails; the old file is then still there.
+    /// When any step fails. The old file is then still there, or, if only the folder could not be
+    /// synced, the new one, which a crash may still undo.
     pub fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         let mut temp = self.temp()?;
         temp.append(bytes)?;
@@ -401,7 +443,8 @@ impl Temp {
     ///
     /// # Errors
     ///
-    /// When a step fails; the file is then removed again.
+    /// When a step fails. The file is then removed again unless it was renamed already: if only
+    /// the folder could not be synced it stays, and a crash may still undo that.
     pub fn keep(self, name: impl AsRef<Path>) -> Result<()> {
         let name = name.as_ref().to_owned();
         let folder = self.folder.clone();

@@ -17,6 +17,13 @@ pub(super) fn pin_file(run: RunId) -> String {
     format!("{PINS}/{run}")
 }
 
+/// Whether a tag can have this name. Files of other names are no tags; `fsck` tells of them.
+pub(super) fn can_be_tag(name: &str) -> bool {
+    check_name("The tag's name", name).is_ok()
+        && name != super::resolve::LATEST
+        && !name.starts_with('-')
+}
+
 /// The error for a tag that says nothing.
 pub(super) fn damaged_tag(name: &str, message: &str) -> Error {
     Error::hinted(
@@ -64,14 +71,14 @@ impl Repo {
     /// When the folders cannot be read.
     pub fn readable_refs(&self) -> Result<Refs> {
         let mut refs = Refs::default();
-        for name in self.folder.list(TAGS)? {
+        for name in self.folder.list(TAGS)?.into_iter().filter(|name| can_be_tag(name)) {
             match self.read_tag(&name) {
                 Ok(Some(id)) => drop(refs.tags.insert(name, id)),
                 Ok(None) => {}
                 Err(e) => drop(refs.damaged.insert(name, e.to_string())),
             }
         }
-        refs.pins = self.folder.list(PINS)?.iter().filter_map(|n| n.parse().ok()).collect();
+        refs.pins = self.folder.list(PINS)?.iter().filter_map(|n| RunId::of_name(n)).collect();
         Ok(refs)
     }
 
@@ -94,7 +101,7 @@ impl Repo {
     /// When the name cannot be a tag, or the run is not there.
     pub fn set_tag(&self, name: &str, run: RunId) -> Result<Option<RunId>> {
         check_name("The tag's name", name)?;
-        if name == super::resolve::LATEST || name.starts_with('-') {
+        if !can_be_tag(name) {
             return Err(Error::user(format!("A tag cannot be named {name}")));
         }
         let _lock = self.lock_refs()?;
@@ -112,9 +119,7 @@ impl Repo {
     /// When there is no such tag.
     pub fn remove_tag(&self, name: &str) -> Result<Option<RunId>> {
         let _lock = self.lock_refs()?;
-        if check_name("The tag's name", name).is_err()
-            || !self.folder.path(tag_file(name)).is_file()
-        {
+        if !can_be_tag(name) || !self.folder.path(tag_file(name)).is_file() {
             return Err(Error::hinted(
                 format!("No tag {name:?}"),
                 "`eart tag` lists the tags there are",

@@ -21,7 +21,7 @@ impl Repo {
     /// When the folder cannot be read.
     pub fn run_ids(&self) -> Result<Vec<RunId>> {
         let names = self.folder.list(RUNS)?;
-        Ok(names.iter().filter_map(|n| n.strip_suffix(SUFFIX)?.parse().ok()).collect())
+        Ok(names.iter().filter_map(|n| RunId::of_name(n.strip_suffix(SUFFIX)?)).collect())
     }
 
     /// Where a run's manifest lies.

@@ -26,6 +26,9 @@ const LOOSE_PACKS: usize = 16;
 /// Chunks in packs without a segment that are put up with.
 const LOOSE_CHUNKS: usize = 1 << 18;
 
+/// What is said of a file that the system cannot read.
+pub(super) const UNREADABLE: &str = "it cannot be read, or is not a regular file";
+
 /// A view of the chunks at one moment.
 pub struct Index {
     packs: Vec<PackId>,
@@ -85,12 +88,15 @@ impl Index {
     fn attempt(folder: &Folder, with_segments: bool) -> Result<Self> {
         let mut segments = Vec::new();
         let mut damaged = Vec::new();
-        for name in if with_segments { folder.list(INDEX)? } else { Vec::new() } {
-            if !name.ends_with(SUFFIX) {
-                continue;
-            }
+        for name in if with_segments { list_segments(folder)? } else { Vec::new() } {
             let path = Path::new(INDEX).join(&name);
-            let file = folder.open(&path)?;
+            let file = match folder.open(&path) {
+                Err(e) if e.is_damage() => {
+                    damaged.push(Damage { file: path, reason: UNREADABLE.into() });
+                    continue;
+                }
+                other => other?,
+            };
             let map = Map::of(&file).map_err(disk::Error::on("map", &folder.path(&path)))?;
             match Segment::mapped(map) {
                 Ok(segment) => segments.push((name, segment)),
@@ -205,8 +211,7 @@ pub(super) fn merge(folder: &Folder) -> Result<()> {
 pub(super) fn rebuild(folder: &Folder, packs: &[PackId]) -> Result<()> {
     folder.create_dir(INDEX)?;
     let _lock = folder.lock(LOCK, LockMode::Exclusive)?;
-    let old = folder.list(INDEX)?.into_iter().filter(|n| n.ends_with(SUFFIX)).collect::<Vec<_>>();
-    write(folder, packs, &old)
+    write(folder, packs, &list_segments(folder)?)
 }
 
 /// Writes a segment over `packs` if they are many, then removes the segments it replaces.
@@ -234,12 +239,23 @@ fn write(folder: &Folder, packs: &[PackId], replaced: &[String]) -> Result<()> {
         folder.write(Path::new(INDEX).join(name), &Segment::encode(&views))?;
     }
     for name in replaced {
-        folder.remove(Path::new(INDEX).join(name))?;
+        match folder.remove(Path::new(INDEX).join(name)) {
+            // A folder of that name, which readers pass over, is for repair to set aside.
+            Err(e) if e.is_damage() => {}
+            other => other?,
+        }
     }
     if !replaced.is_empty() {
         folder.sync_dir(INDEX)?;
     }
     Ok(())
+}
+
+/// The names of the segments; what else lies there is nobody's.
+fn list_segments(folder: &Folder) -> Result<Vec<String>> {
+    let mut names = folder.list(INDEX)?;
+    names.retain(|n| n.strip_suffix(SUFFIX).is_some_and(|id| PackId::of_name(id).is_some()));
+    Ok(names)
 }
 
 /// The file of a pack, relative to the store.
@@ -250,7 +266,7 @@ pub fn pack_name(id: PackId) -> String {
 pub(super) fn list_packs(folder: &Folder) -> Result<Vec<PackId>> {
     let names = folder.list(PACKS)?;
     let mut packs: Vec<PackId> =
-        names.iter().filter_map(|n| n.strip_suffix(".pack")?.parse().ok()).collect();
+        names.iter().filter_map(|n| PackId::of_name(n.strip_suffix(".pack")?)).collect();
     packs.sort_unstable();
     Ok(packs)
 }
@@ -261,8 +277,14 @@ pub(super) fn read_footer(
     id: PackId,
 ) -> Result<std::result::Result<Footer, &'static str>> {
     let name = pack_name(id);
-    let file = folder.open(&name)?;
-    footer_of(&file, id).map_err(|e| disk::Error::new("read", folder.path(&name), e).into())
+    let read = match folder.open(&name) {
+        Ok(file) => footer_of(&file, id).map_err(disk::Error::on("read", &folder.path(&name))),
+        Err(e) => Err(e),
+    };
+    match read {
+        Err(e) if e.is_damage() => Ok(Err(UNREADABLE)),
+        other => Ok(other?),
+    }
 }
 
 fn footer_of(

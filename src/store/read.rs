@@ -12,7 +12,7 @@ use crate::disk::{self, Folder};
 use crate::id::{ChunkId, PackId};
 
 use super::frame::{Codec, Decoder, MAX_RAW};
-use super::index::list_packs;
+use super::index::{UNREADABLE, list_packs};
 use super::pack::{ChunkRow, Footer, FrameRow};
 use super::segment::Location;
 use super::{Error, Index, Result, pack_name};
@@ -217,9 +217,15 @@ impl Reader {
         row: &FrameRow,
         chunks: &[impl std::borrow::Borrow<ChunkRow>],
     ) -> Result<Vec<ChunkId>> {
-        read_at(&self.shared, pack, row.offset.into(), row.stored as usize, &mut self.stored)?;
-        let raw = row.raw as usize;
-        let whole = self.decoder.decode(row.codec, &self.stored, raw, &mut self.raw).is_ok();
+        let (at, len) = (row.offset.into(), row.stored as usize);
+        let whole = match read_at(&self.shared, pack, at, len, &mut self.stored) {
+            Ok(()) => {
+                let raw = row.raw as usize;
+                self.decoder.decode(row.codec, &self.stored, raw, &mut self.raw).is_ok()
+            }
+            Err(Error::Damaged { .. }) => false,
+            Err(e) => return Err(e),
+        };
         let good = |r: &ChunkRow| {
             let bytes = self.raw.get(r.offset as usize..r.offset as usize + r.len as usize);
             whole && bytes.is_some_and(|b| ChunkId::of(b) == r.id)
@@ -233,7 +239,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the pack cannot be read.
+    /// When the pack is gone or may not be read. A part that the disk cannot give back is damaged.
     pub fn check(&mut self, pack: PackId, footer: &Footer) -> Result<Vec<ChunkId>> {
         let mut rows: Vec<&ChunkRow> = footer.chunks.iter().collect();
         rows.sort_unstable_by_key(|r| (r.frame, r.offset));
@@ -257,15 +263,17 @@ enum Held {
 /// Reads `len` bytes of a pack into `out`. No frame is longer than [`MAX_RAW`]: what names a place
 /// in a pack was checked for that.
 fn read_at(shared: &Shared, pack: PackId, at: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
-    let file = open(shared, pack)?;
-    let on = |e| disk::Error::new("read", shared.folder.path(pack_name(pack)), e);
+    let damaged = |reason: &str| Error::Damaged { pack, reason: reason.into() };
+    let file = match open(shared, pack) {
+        Err(Error::Disk(e)) if e.is_damage() => return Err(damaged(UNREADABLE)),
+        other => other?,
+    };
     // What it holds from before is overwritten, not cleared first.
     out.resize(len, 0);
     match file.read_exact_at(out, at) {
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(Error::Damaged { pack, reason: "it is cut off".into() })
-        }
-        other => Ok(other.map_err(on)?),
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err(damaged("it is cut off")),
+        Err(e) if disk::is_damage(&e) => Err(damaged("the disk cannot read a part of it")),
+        other => Ok(other.map_err(disk::Error::on("read", &shared.folder.path(pack_name(pack))))?),
     }
 }
 

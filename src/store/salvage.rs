@@ -34,13 +34,15 @@ impl Store {
         known: impl Fn(&ChunkId) -> bool,
     ) -> Result<Vec<(ChunkId, Location)>> {
         let path = self.folder().path(pack_name(pack));
-        let tables = File::open(&path)
-            .and_then(|file| match tables(&file)? {
-                Some((tables, true)) => Ok(Some(tables)),
-                // What counts that are wrong lead to is better than nothing.
-                told => Ok(searched(&file, known)?.or(told.map(|(tables, _)| tables))),
-            })
-            .map_err(disk::Error::on("read", &path))?;
+        let found = disk::open(&path).and_then(|file| match tables(&file)? {
+            Some((tables, true)) => Ok(Some(tables)),
+            // What counts that are wrong lead to is better than nothing.
+            told => Ok(searched(&file, known)?.or(told.map(|(tables, _)| tables))),
+        });
+        let tables = match found {
+            Err(e) if disk::is_damage(&e) => None,
+            other => other.map_err(disk::Error::on("read", &path))?,
+        };
         let mut rows: Vec<_> = self.index()?.chunks().filter(|(_, l)| l.pack == pack).collect();
         if let Some((frames, tables)) = tables {
             let footer = Footer::lenient(&tables, frames);
@@ -55,17 +57,39 @@ impl Store {
     }
 }
 
+/// Fills `out`, which is zero, with bytes of the file but for what the disk cannot read.
+fn read_what_can_be(file: &File, out: &mut [u8], at: u64) -> io::Result<()> {
+    const PART: u64 = 4096;
+    match file.read_exact_at(out, at) {
+        Err(e) if disk::is_damage(&e) => {}
+        other => return other,
+    }
+    out.fill(0);
+    let (mut at, mut rest) = (at, out);
+    while !rest.is_empty() {
+        // Parts end where sectors do.
+        let len = rest.len().min((PART - at % PART) as usize);
+        let (part, behind) = rest.split_at_mut(len);
+        match file.read_exact_at(part, at) {
+            Err(e) if disk::is_damage(&e) => part.fill(0),
+            other => other?,
+        }
+        (at, rest) = (at + len as u64, behind);
+    }
+    Ok(())
+}
+
 /// The tables if the trailer's counts fit the file, and whether the frames are as long as they say.
 fn tables(file: &File) -> io::Result<Option<(Tables, bool)>> {
     let len = file.metadata()?.len();
     let Some(end) = len.checked_sub(TRAILER as u64) else { return Ok(None) };
     let mut trailer = [0; TRAILER];
-    file.read_exact_at(&mut trailer, end)?;
+    read_what_can_be(file, &mut trailer, end)?;
     let Some((frames, chunks)) = Footer::counts(&trailer) else { return Ok(None) };
     let size = u64::from(frames) * FRAME_ROW as u64 + u64::from(chunks) * CHUNK_ROW as u64;
     let Some(start) = end.checked_sub(size) else { return Ok(None) };
     let mut bytes = vec![0; size as usize];
-    file.read_exact_at(&mut bytes, start)?;
+    read_what_can_be(file, &mut bytes, start)?;
     // Counts may only happen to fit.
     let whole = frames_before(&bytes, frames as usize * FRAME_ROW, start, Some(frames as usize));
     Ok(Some(((frames as usize, bytes), whole.is_some())))
@@ -78,7 +102,7 @@ fn searched(file: &File, known: impl Fn(&ChunkId) -> bool) -> io::Result<Option<
     let len = file.metadata()?.len();
     let base = len.saturating_sub(SEARCHED);
     let mut tail = vec![0; (len - base) as usize];
-    file.read_exact_at(&mut tail, base)?;
+    read_what_can_be(file, &mut tail, base)?;
     let row = |at: usize| {
         let row = chunk_row(tail.get(at..at.checked_add(CHUNK_ROW)?)?)?;
         let fits = u64::from(row.offset) + u64::from(row.len) <= MAX_RAW as u64 && row.len > 0;

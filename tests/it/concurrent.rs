@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use eart::id::RunId;
 
-use crate::lab::{Lab, Tree, assert_same, assert_whole, fsck, noise, scratch, seed, tree};
+use crate::lab::{Lab, Tree, assert_flawless, assert_same, fsck, noise, scratch, seed, tree};
 
 #[track_caller]
 fn done(output: &Output) -> String {
@@ -46,7 +46,7 @@ fn adds_to_one_draft_at_once_all_land() {
     }
     let run = run_id(&run(&lab, &["commit", "--json"]));
     assert_same(&lab.checkout(run), &tree(&lab.work()), "all parts");
-    assert_whole(&lab.repo);
+    assert_flawless(&lab.repo);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn drafts_are_staged_and_committed_at_once() {
     let catalog = lab.repo.catalog().unwrap();
     assert_eq!(catalog.len(), 4);
     assert!(catalog.records().map(|r| r.meta.committed).is_sorted_by(|a, b| a > b));
-    assert_whole(&lab.repo);
+    assert_flawless(&lab.repo);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
         if output.status.success() && round % 3 == 1 {
             runs.insert(run_id(&String::from_utf8(output.stdout).unwrap()), expected);
         }
-        assert_whole(&lab.repo);
+        assert_flawless(&lab.repo);
         let there = lab.repo.run_ids().unwrap();
         assert!(runs.keys().all(|id| there.contains(id)));
         // No lock survives its holder, and a commit that was cut off can be made again.
@@ -252,5 +252,5 @@ fn ctrl_c_leaves_no_temporary_files() {
     // Nothing is in the way of the next attempt.
     run(&lab, &args);
     assert_same(&tree(&to), &tree(&lab.work()), "second attempt");
-    assert_whole(&lab.repo);
+    assert_flawless(&lab.repo);
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::{BAD, GOOD, ID, Json, Text, count};
+use crate::cli::output::{BAD, DIM, GOOD, ID, Json, Text, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::repo::{Checked, FsckOptions};
@@ -36,8 +36,13 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
 
 fn write(out: &mut Text<'_>, c: &Checked, data: bool) -> io::Result<()> {
     for finding in &c.findings {
-        let what = out.paint(BAD, &finding.what);
-        writeln!(out, "{what}: {}", finding.reason)?;
+        if finding.derived {
+            let what = out.paint(DIM, &finding.what);
+            writeln!(out, "{what}: {}; nothing is lost, it is derived", finding.reason)?;
+        } else {
+            let what = out.paint(BAD, &finding.what);
+            writeln!(out, "{what}: {}", finding.reason)?;
+        }
         if let Some(repaired) = &finding.repaired {
             let repaired = out.paint(GOOD, repaired);
             writeln!(out, "  {repaired}")?;
@@ -64,7 +69,7 @@ fn write(out: &mut Text<'_>, c: &Checked, data: bool) -> io::Result<()> {
         count(c.files, "file", "files"),
         count(c.packs, "pack", "packs"),
         count(c.chunks, "chunk", "chunks"),
-        match (c.findings.len() as u64, c.lost_files) {
+        match (c.problems().count() as u64, c.lost_files) {
             (0, 0) if data => "everything is whole".to_owned(),
             (0, 0) => "every reference is whole; --data reads the bytes too".to_owned(),
             (0, lost) => count(lost, "file is lost", "files are lost"),

@@ -28,7 +28,9 @@ impl Repo {
         gone.retain(|run| !removed.contains(&run.id));
         for run in gone {
             let (id, name) = (run.id.short(), &run.meta.name);
-            let reason = format!("the run {id} ({name}) is gone, and no log says who removed it");
+            let reason = format!(
+                "the run {id} ({name}) is gone, and no log says who removed it, or {AUDIT} is gone"
+            );
             checked.find_lost(runs::file(run.id), reason);
         }
         Ok(())

@@ -6,18 +6,21 @@
 
 mod gone;
 mod repair;
+mod runs;
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::draft::{file as draft_file, last_file};
+use super::refs::can_be_tag;
 use super::{Error, Repo, Result};
 use crate::disk::LockMode;
 use crate::id::{ChunkId, PackId, RunId};
-use crate::manifest::{self, ChunkList, Entry, Last, Node};
+use crate::manifest::{self, Last};
 use crate::progress::Monitor;
-use crate::store::{Index, pack_name};
+use crate::store::{self, Index, Reader, pack_name};
 
 use super::gc::live::Chunks;
 
@@ -42,6 +45,9 @@ pub struct Finding {
     pub reason: String,
     /// Whether a run or draft is lost with it.
     pub lost: bool,
+    /// Whether it is made anew from others when it is needed. A crash may leave it so: nothing is
+    /// wrong with the store.
+    pub derived: bool,
     /// What was done about it, if it was.
     pub repaired: Option<String>,
 }
@@ -79,25 +85,36 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong but what is derived.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty() && self.lost_files == 0
+        self.problems().next().is_none() && self.lost_files == 0
+    }
+
+    /// What is wrong and not derived.
+    pub fn problems(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| !f.derived)
     }
 
     /// Whether everything that was wrong is mended and nothing is lost.
     pub fn is_mended(&self) -> bool {
-        self.lost_files == 0 && self.findings.iter().all(|f| f.repaired.is_some() && !f.lost)
+        self.lost_files == 0 && self.problems().all(|f| f.repaired.is_some() && !f.lost)
     }
 
     fn find(&mut self, what: impl Into<String>, reason: impl Into<String>) {
         let (what, reason) = (what.into(), reason.into());
-        self.findings.push(Finding { what, reason, lost: false, repaired: None });
+        self.findings.push(Finding { what, reason, lost: false, derived: false, repaired: None });
+    }
+
+    /// Finds something that others make up for.
+    fn find_derived(&mut self, what: impl Into<String>, reason: impl Into<String>) {
+        let (what, reason) = (what.into(), reason.into());
+        self.findings.push(Finding { what, reason, lost: false, derived: true, repaired: None });
     }
 
     /// Finds a run or draft that is lost.
     fn find_lost(&mut self, what: impl Into<String>, reason: impl Into<String>) {
         let (what, reason) = (what.into(), reason.into());
-        self.findings.push(Finding { what, reason, lost: true, repaired: None });
+        self.findings.push(Finding { what, reason, lost: true, derived: false, repaired: None });
     }
 
     fn lose(&mut self, run: Option<RunId>, name: &str, path: &dyn std::fmt::Display) {
@@ -114,6 +131,18 @@ struct Packs {
     /// Damaged packs, and the chunks in them that are not whole; where the footer is damaged, all
     /// that are known.
     damaged: HashMap<PackId, Vec<ChunkId>>,
+}
+
+enum PackState {
+    /// gc removed it meanwhile.
+    Gone,
+    /// Why its footer cannot be used.
+    Unreadable(&'static str),
+    Read {
+        chunks: u64,
+        /// Those that are not whole.
+        bad: Vec<ChunkId>,
+    },
 }
 
 impl Repo {
@@ -134,25 +163,32 @@ impl Repo {
         let mut checked = Checked::default();
         // First, since repair writes the catalog anew.
         let known = self.catalog_as_written()?;
-        let index = self.store.index()?;
+        let mut index = self.store.index()?;
         for damage in index.verify() {
-            checked.find(damage.file.display().to_string(), damage.reason);
+            let file = damage.file.display().to_string();
+            match damage.file.starts_with(store::PACKS) {
+                true => checked.find(file, damage.reason),
+                false => checked.find_derived(file, damage.reason),
+            }
         }
         let packs = self.check_packs(&index, options.data, &mut checked, monitor)?;
+        if checked.findings.iter().any(|f| f.derived) {
+            index = self.store.index_of_footers()?;
+        }
+        let mut bad: Chunks = packs.damaged.values().flatten().copied().collect();
         self.check_derived(&mut checked)?;
-        let runs = self.check_runs(&mut checked, monitor)?;
+        let doubtful = self.check_runs(&index, &bad, &mut checked, monitor)?;
         self.check_gone(&known, &mut checked)?;
         self.check_drafts(&mut checked)?;
         self.check_refs(&mut checked)?;
-        if options.repair && !checked.is_clean() {
+        if options.repair && !checked.findings.is_empty() {
             self.repair(&packs, &mut checked, monitor)?;
         }
         // Only now it is certain what is lost: a chunk may lie whole in another place.
-        let (index, bad) = match options.repair {
-            true => (self.store.index()?, Chunks::default()),
-            false => (index, packs.damaged.values().flatten().copied().collect()),
-        };
-        self.check_files(&runs, &index, &bad, &mut checked, monitor)?;
+        if options.repair {
+            (index, bad) = (self.store.index()?, Chunks::default());
+        }
+        self.check_files(&doubtful, &index, &bad, &mut checked)?;
         if options.repair && checked.lost_files > 0 {
             self.forget_files()?;
         }
@@ -167,81 +203,82 @@ impl Repo {
         checked: &mut Checked,
         monitor: &dyn Monitor,
     ) -> Result<Packs> {
-        let mut packs = Packs::default();
-        let mut reader = self.store.reader()?;
         let size =
             |pack| std::fs::metadata(self.folder.path(pack_name(pack))).map_or(0, |m| m.len());
         let total = data.then(|| index.packs().iter().map(|p| size(*p)).sum());
         monitor.begin("Checking packs", total);
-        for &pack in index.packs() {
+        let reader = self.store.reader()?;
+        let check = |reader: &mut Reader, pack: &PackId| {
             if monitor.interrupted() {
-                return Err(super::Error::Interrupted);
+                return Err(Error::Interrupted);
             }
-            checked.packs += 1;
-            let footer = match self.store.footer(pack) {
-                Ok(Ok(footer)) => footer,
-                Ok(Err(reason)) => {
+            let state = self.check_pack(reader, *pack, data)?;
+            let bytes = if data { size(*pack) } else { 0 };
+            monitor.advance(bytes);
+            Ok((*pack, state, bytes))
+        };
+        let states = index.packs().par_iter().map_init(|| reader.fork(), check);
+        let states = states.collect::<Result<Vec<_>>>()?;
+        monitor.end();
+        let mut packs = Packs::default();
+        for (pack, state, bytes) in states {
+            match state {
+                PackState::Gone => continue,
+                PackState::Unreadable(reason) => {
                     // A segment may still know what it holds.
                     let known = index.chunks().filter(|(_, l)| l.pack == pack).map(|(id, _)| id);
                     packs.damaged.insert(pack, known.collect());
-                    let known = checked.findings.iter().any(|f| f.what == pack_name(pack));
-                    if !known {
+                    if !checked.findings.iter().any(|f| f.what == pack_name(pack)) {
                         checked.find(pack_name(pack), reason);
                     }
-                    continue;
                 }
-                Err(crate::store::Error::Disk(e)) if e.is_not_found() => continue,
-                Err(e) => return Err(e.into()),
-            };
-            checked.chunks += footer.chunks.len() as u64;
-            if data {
-                let bad = reader.check(pack, &footer)?;
-                if !bad.is_empty() {
-                    let reason = format!("{} of its chunks are damaged", bad.len());
-                    checked.find(pack_name(pack), reason);
-                    packs.damaged.insert(pack, bad);
+                PackState::Read { chunks, bad } => {
+                    checked.chunks += chunks;
+                    checked.bytes += bytes;
+                    if !bad.is_empty() {
+                        let reason = format!("{} of its chunks are damaged", bad.len());
+                        checked.find(pack_name(pack), reason);
+                        packs.damaged.insert(pack, bad);
+                    }
                 }
-                checked.bytes += size(pack);
-                monitor.advance(size(pack));
             }
+            checked.packs += 1;
         }
-        monitor.end();
         Ok(packs)
+    }
+
+    fn check_pack(&self, reader: &mut Reader, pack: PackId, data: bool) -> Result<PackState> {
+        let footer = match self.store.footer(pack) {
+            Ok(Ok(footer)) => footer,
+            Ok(Err(reason)) => return Ok(PackState::Unreadable(reason)),
+            Err(store::Error::Disk(e)) if e.is_not_found() => return Ok(PackState::Gone),
+            Err(e) => return Err(e.into()),
+        };
+        let bad = if data { reader.check(pack, &footer) } else { Ok(Vec::new()) };
+        match bad {
+            Ok(bad) => Ok(PackState::Read { chunks: footer.chunks.len() as u64, bad }),
+            Err(store::Error::Disk(e)) if e.is_not_found() => Ok(PackState::Gone),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn check_derived(&self, checked: &mut Checked) -> Result<()> {
         for name in self.damaged_segments()? {
-            checked.find(format!("catalog/{name}"), "its bytes are damaged");
+            checked.find_derived(format!("catalog/{name}"), "its bytes are damaged");
         }
         for name in self.folder.list("drafts")? {
             let file = last_file(&name);
-            if let Ok(bytes) = self.folder.read(&file)
-                && let Err(e) = Last::decode(&bytes)
-            {
-                checked.find(file, e.to_string());
+            match self.folder.read(&file) {
+                Ok(bytes) => {
+                    if let Err(e) = Last::decode(&bytes) {
+                        checked.find_derived(file, e.to_string());
+                    }
+                }
+                Err(e) if e.is_damage() => checked.find_derived(file, chain(&e)),
+                Err(_) => {}
             }
         }
         Ok(())
-    }
-
-    /// The runs that are whole.
-    fn check_runs(&self, checked: &mut Checked, monitor: &dyn Monitor) -> Result<Vec<RunId>> {
-        let ids = self.run_ids()?;
-        monitor.begin("Checking runs", Some(ids.len() as u64));
-        let mut whole = Vec::with_capacity(ids.len());
-        for id in ids {
-            checked.runs += 1;
-            let opened = self.manifest(id);
-            match opened.and_then(|manifest| Ok(manifest.verify()?)) {
-                Ok(()) => whole.push(id),
-                Err(e) if e.is_not_found() => {}
-                Err(Error::Manifest(e)) if !e.is_damage() => return Err(e.into()),
-                Err(e) => checked.find_lost(super::runs::file(id), reason(&e)),
-            }
-            monitor.advance(1);
-        }
-        monitor.end();
-        Ok(whole)
     }
 
     fn check_drafts(&self, checked: &mut Checked) -> Result<()> {
@@ -251,7 +288,7 @@ impl Repo {
                 Err(Error::Draft { source, .. }) if !source.is_damage() => {
                     return Err((*source).into());
                 }
-                Err(Error::Disk(e)) => return Err(e.into()),
+                Err(Error::Disk(e)) if !e.is_damage() => return Err(e.into()),
                 Err(e) => checked.find_lost(draft_file(&name), reason(&e)),
             }
         }
@@ -261,6 +298,10 @@ impl Repo {
     fn check_refs(&self, checked: &mut Checked) -> Result<()> {
         let there = |id: &RunId| self.run_path(*id).is_file();
         for name in self.folder.list("refs/tags")? {
+            if !can_be_tag(&name) {
+                checked.find(format!("refs/tags/{name}"), "is no tag: none can have this name");
+                continue;
+            }
             match self.read_tag(&name) {
                 Ok(Some(id)) if !there(&id) => checked.find(
                     format!("refs/tags/{name}"),
@@ -274,77 +315,16 @@ impl Repo {
             }
         }
         for name in self.folder.list("refs/pins")? {
-            match name.parse::<RunId>() {
-                Ok(id) if there(&id) => {}
-                Ok(_) => checked.find(
+            match RunId::of_name(&name) {
+                Some(id) if there(&id) => {}
+                Some(_) => checked.find(
                     format!("refs/pins/{name}"),
                     "pins a run that is not there; remove this file to give it up",
                 ),
-                Err(_) => checked.find(format!("refs/pins/{name}"), "is no pin"),
+                None => checked.find(format!("refs/pins/{name}"), "is no pin"),
             }
         }
         Ok(())
-    }
-
-    /// Checks that the chunks of every file are there and whole.
-    fn check_files(
-        &self,
-        runs: &[RunId],
-        index: &Index,
-        bad: &Chunks,
-        checked: &mut Checked,
-        monitor: &dyn Monitor,
-    ) -> Result<()> {
-        // A damaged chunk may have a second copy that is whole, and one that a damaged index lacks
-        // may be there.
-        let mut reader = self.store.reader()?;
-        let mut gone: HashMap<ChunkId, bool> = HashMap::new();
-        let mut lost = |id: ChunkId| {
-            (bad.contains(&id) || !index.contains(&id))
-                && *gone.entry(id).or_insert_with(|| reader.chunk(&id).is_err())
-        };
-        monitor.begin("Checking files", Some(runs.len() as u64));
-        for run in runs {
-            let manifest = match self.manifest(*run) {
-                Err(e) if e.is_not_found() => continue,
-                other => other?,
-            };
-            let lists =
-                manifest.chunk_lists().collect::<std::result::Result<HashMap<_, _>, _>>()?;
-            for entry in manifest.entries() {
-                let entry = entry?;
-                checked.files += u64::from(entry.file_id().is_some());
-                if needs(&entry, |id| lists.get(id)).into_iter().any(&mut lost) {
-                    checked.lose(Some(*run), &manifest.meta().name, &entry.path);
-                }
-            }
-            monitor.advance(1);
-        }
-        for name in self.draft_names()? {
-            let Ok(Some(draft)) = self.draft(&name) else { continue };
-            for entry in draft.entries() {
-                checked.files += u64::from(entry.file_id().is_some());
-                if needs(entry, |id| draft.chunks().get(id)).into_iter().any(&mut lost) {
-                    checked.lose(None, &name, &entry.path);
-                }
-            }
-        }
-        monitor.end();
-        Ok(())
-    }
-}
-
-/// The chunks of an entry.
-fn needs<'a>(
-    entry: &Entry,
-    list: impl FnOnce(&crate::id::FileId) -> Option<&'a ChunkList>,
-) -> Vec<ChunkId> {
-    match entry.node {
-        Node::File { size: 1.., id } => match list(&id) {
-            Some(list) => list.iter().map(|c| c.id).collect(),
-            None => vec![id.into()],
-        },
-        _ => Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::id::RunId;
 use crate::progress::Monitor;
 use crate::repo::draft::{DRAFTS, last_file};
 use crate::repo::gc::live::Chunks;
+use crate::repo::refs::can_be_tag;
 use crate::repo::{Repo, Result};
 use crate::store::{Codec, Compression, pack_name};
 
@@ -48,15 +49,22 @@ impl Repo {
         for &pack in packs.damaged.keys() {
             self.set_aside(&pack_name(pack))?;
         }
+        // What is no file cannot be replaced by one.
+        for finding in checked.findings.iter_mut().filter(|f| f.derived) {
+            if self.folder.path(&finding.what).symlink_metadata().is_ok_and(|m| !m.is_file()) {
+                self.set_aside(&finding.what)?;
+                finding.repaired = Some(format!("made anew when needed; it is in {DAMAGED}/"));
+            }
+        }
         self.store.reindex(self.store.index()?.packs())?;
-        for finding in &mut checked.findings {
+        for finding in checked.findings.iter_mut().filter(|f| f.repaired.is_none()) {
             let file = finding.what.clone();
             let (room, _) = file.split_once('/').unwrap_or((&file, ""));
             finding.repaired = match room {
                 "packs" => saved.get(&file).map(|s| format!("{s}; the pack is in {DAMAGED}/")),
                 "index" => Some("made anew".into()),
                 "catalog" => Some("made anew".into()),
-                "runs" if !self.folder.path(&file).exists() => {
+                "runs" if !self.is_there(&file) => {
                     Some("the run is lost; the catalog forgets it".into())
                 }
                 "runs" => {
@@ -109,8 +117,8 @@ impl Repo {
     /// Whether a tag or pin says which run it is on.
     fn names_a_run(&self, file: &str) -> bool {
         match file.strip_prefix("refs/tags/") {
-            Some(tag) => matches!(self.read_tag(tag), Ok(Some(_))),
-            None => file.rsplit('/').next().is_some_and(|pin| pin.parse::<RunId>().is_ok()),
+            Some(tag) => can_be_tag(tag) && matches!(self.read_tag(tag), Ok(Some(_))),
+            None => file.rsplit('/').next().and_then(RunId::of_name).is_some(),
         }
     }
 
@@ -132,9 +140,14 @@ impl Repo {
         Ok(())
     }
 
+    /// Whether anything has this name, were it a link to nowhere.
+    fn is_there(&self, file: &str) -> bool {
+        self.folder.path(file).symlink_metadata().is_ok()
+    }
+
     /// Moves a file of the store to `damaged/`, under a name that tells where it was.
     fn set_aside(&self, file: &str) -> Result<()> {
-        if !self.folder.path(file).exists() {
+        if !self.is_there(file) {
             return Ok(());
         }
         self.folder.create_dir(DAMAGED)?;

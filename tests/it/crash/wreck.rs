@@ -12,7 +12,7 @@ use eart::disk::Folder;
 use eart::repo::{Init, Repo};
 use tempfile::TempDir;
 
-use crate::lab::{add, assert_same, checkout, commit, gc, scratch, seed, tree};
+use crate::lab::{add, assert_same, checkout, commit, fsck, gc, scratch, seed, tree};
 
 use super::disk::{CRASHES, Disk, Event};
 use super::promises::Promises;
@@ -103,6 +103,10 @@ impl Wreck {
         assert!(after.summary.files >= 1);
         gc(&repo, 100).unwrap();
         assert_eq!(repo.folder().list("tmp").unwrap(), [""; 0], "leftovers");
+        // The commit made anew what the crash kept from the disk.
+        for finding in fsck(&repo).unwrap().findings {
+            assert!(finding.what.ends_with("/last"), "{finding:?}");
+        }
         self.promises.with_default_sealed().hold(&repo);
         let to = place.path().join("after");
         let (done, problems) = checkout(&repo, after.id, &to);

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use crate::lab::{
-    Lab, Thing, Tree, add_with, adding, assert_same, assert_whole, checkout, committing, copy_dir,
-    fsck, gc, gc_with, noise, repair, scratch, tree,
+    Lab, Thing, Tree, add_with, adding, assert_flawless, assert_same, checkout, committing,
+    copy_dir, fsck, gc, gc_with, noise, repair, scratch, tree,
 };
 
 use super::{cases, content, size};
@@ -267,7 +267,7 @@ proptest! {
                 });
             }
         });
-        assert_whole(&lab.repo);
+        assert_flawless(&lab.repo);
         let left = lab.repo.run_ids().unwrap();
         let made = made.into_inner().unwrap();
         prop_assert!(left.iter().all(|id| made.iter().any(|(known, _)| known == id)));
