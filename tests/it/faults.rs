@@ -2,7 +2,7 @@
 //! reaches the user.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::io::Errno;
@@ -10,10 +10,11 @@ use rustix::io::Errno;
 use crate::env::{Output, TestEnv};
 use crate::lab::noise;
 
-/// A library that makes a sync fail; `cc` is there wherever Rust links programs.
-fn library(env: &TestEnv) -> PathBuf {
-    let library = env.home().join("faults.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/faults.c");
+/// A library to be loaded before others, from a source beside this; `cc` is there wherever Rust
+/// links programs.
+pub fn library(env: &TestEnv, name: &str) -> PathBuf {
+    let library = env.home().join(name).with_extension("so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
     let mut cc = Command::new("cc");
     let built = cc.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
     assert!(built.status().unwrap().success());
@@ -29,7 +30,7 @@ fn with_each_sync_failing(
     prepare: impl Fn(),
     check: impl Fn(&Output),
 ) -> usize {
-    let library = library(env);
+    let library = library(env, "faults.c");
     for number in 1.. {
         fs::remove_dir_all(env.path(".eart")).unwrap();
         env.eart(["init"]).done();

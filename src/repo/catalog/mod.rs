@@ -340,10 +340,11 @@ impl Repo {
         let bytes =
             segment.encode().map_err(crate::disk::Error::on("pack the catalog in", &path))?;
         let name = format!("{CATALOG}/{name}{SUFFIX}");
-        Ok(match bytes.len() as u64 > UNSYNCED {
-            true => self.folder.write(name, &bytes)?,
-            false => self.folder.write_derived(name, &bytes)?,
-        })
+        let written = match bytes.len() as u64 > UNSYNCED {
+            true => self.folder.write(name, &bytes),
+            false => self.folder.write_derived(name, &bytes),
+        };
+        Ok(written?)
     }
 
     fn remove_segments(&self, names: &[String]) -> Result<()> {

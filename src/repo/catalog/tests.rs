@@ -136,3 +136,53 @@ fn a_segment_reads_back() {
     ];
     assert_eq!(read.paths, expected);
 }
+
+#[test]
+fn what_shrinks_beyond_belief_is_stored_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("segment");
+    let mut long = meta(1);
+    long.message = "x".repeat(64 << 10);
+    let rows = (0..40).map(|n| {
+        let id = RunId::from_bytes([n; 32]);
+        Row::of(&Record { id, meta: long.clone(), summary: Summary::default() })
+    });
+    let segment = Segment { rows: rows.collect(), paths: Vec::new() };
+    let bytes = segment.encode().unwrap();
+    assert!(bytes.len() > 2 << 20, "{}", bytes.len());
+    fs::write(&path, &bytes).unwrap();
+    let read = SegmentFile::open(&path).unwrap().unwrap().load().unwrap().unwrap();
+    assert_eq!(read.rows[39].record().unwrap().meta, long);
+
+    // One that claims more than 1,024 times what it has is not unpacked.
+    let section = zstd::bulk::compress(&vec![0; 16 << 20], 19).unwrap();
+    let mut bytes = bytes[..16].to_vec();
+    for len in [16 << 20, section.len() as u64, 0, 0] {
+        bytes.extend_from_slice(&len.to_le_bytes());
+    }
+    bytes.extend_from_slice(blake3::hash(&section).as_bytes());
+    bytes.extend_from_slice(blake3::hash(b"").as_bytes());
+    let sum = blake3::hash(&bytes);
+    bytes.extend_from_slice(sum.as_bytes());
+    bytes.extend_from_slice(&section);
+    fs::write(&path, &bytes).unwrap();
+    let error = SegmentFile::open(&path).unwrap().unwrap().rows().unwrap().unwrap_err();
+    assert!(error.to_string().contains("unpacks to more than it may"), "{error}");
+}
+
+#[test]
+fn a_search_goes_on_without_paths_that_a_crash_kept_from_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = repo(dir.path());
+    commit(&repo, 1, &["a", "b"]);
+    let name = repo.list_segments().unwrap().remove(0);
+    let path = repo.folder().path(format!("{CATALOG}/{name}"));
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(found(&repo.catalog().unwrap(), b"b"), ["run-1"]);
+    assert_eq!(repo.damaged_segments().unwrap(), [name]);
+    commit(&repo, 2, &["b"]);
+    assert!(repo.damaged_segments().unwrap().is_empty());
+    assert_eq!(found(&repo.catalog().unwrap(), b"b"), ["run-1", "run-2"]);
+}

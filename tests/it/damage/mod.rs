@@ -2,6 +2,7 @@
 //! wrong bytes or deletes what is needed; fsck names what is damaged and lost; what was whole stays.
 
 mod chunks;
+mod names;
 mod others;
 mod runs;
 

@@ -8,7 +8,7 @@ use eart::id::RunId;
 use eart::progress::Silent;
 use eart::repo::FsckOptions;
 
-use crate::lab::{fsck, gc, repair};
+use crate::lab::{fsck, gc, noise, repair};
 
 use super::{Harm, Site, names};
 
@@ -97,4 +97,34 @@ fn tags_and_pins() {
     assert_eq!(checked.findings[0].what, "refs/pins/nonsense");
     assert!(repair(&repo).unwrap().is_mended());
     assert!(fsck(&repo).unwrap().is_clean());
+}
+
+#[test]
+fn pages_that_make_no_sense_under_a_stamp_that_is_right() {
+    let site = Site::new();
+    let path = site.lab.stored(format!("runs/{}.redb", site.mixed));
+    let good = fs::read(&path).unwrap();
+    let mut named = 0;
+    for seed in 0..60 {
+        let mut bytes = good.clone();
+        let page = seed as usize % (bytes.len() / 4096) * 4096;
+        match seed % 3 {
+            0 => bytes[page..page + 2048].copy_from_slice(&noise(seed, 2048)),
+            _ => bytes[page..page + 64].copy_from_slice(&[(seed % 7) as u8; 64]),
+        }
+        // docs/format.md, "The file of a run".
+        let mut sum = blake3::Hasher::new();
+        sum.update(&bytes[..2096]).update(&bytes[2128..]);
+        bytes[2096..2128].copy_from_slice(sum.finalize().as_bytes());
+        fs::write(&path, bytes).unwrap();
+        let repo = &site.lab.repo;
+        let whole = repo.manifest(site.mixed).is_ok_and(|manifest| manifest.verify().is_ok());
+        let checked = fsck(repo).unwrap();
+        assert_eq!(checked.is_clean(), whole, "{seed}: {checked:?}");
+        let listed = checked.findings.iter().any(|f| f.what.contains(&site.mixed.to_hex()));
+        assert_eq!(listed, !whole, "{seed}: {checked:?}");
+        assert_eq!(repo.catalog().unwrap().len(), 3);
+        named += u64::from(listed);
+    }
+    assert!(named > 20, "{named}");
 }
