@@ -52,7 +52,7 @@ impl Context {
 
     /// Reads the configuration and puts it in force.
     pub(super) fn configure(&self) -> std::result::Result<(), CliError> {
-        let config = Config::resolve(&Sources::gather(self.config_file().as_deref())?)?;
+        let config = Config::resolve(&Sources::gather(self.config_file()?.as_deref())?)?;
         config.warnings().iter().for_each(|warning| self.warn(warning));
         if let Some(threads) = config.threads {
             // Fails only where the pool is made already, and then nobody asked for this number.
@@ -63,8 +63,16 @@ impl Context {
     }
 
     /// The store's configuration file, which need not exist, if there is a store.
-    pub(super) fn config_file(&self) -> Option<PathBuf> {
-        self.repo().ok().map(|repo| repo.folder().path(CONFIG))
+    ///
+    /// # Errors
+    ///
+    /// When there is one that cannot be opened.
+    pub(super) fn config_file(&self) -> Result<Option<PathBuf>> {
+        match self.repo() {
+            Ok(repo) => Ok(Some(repo.folder().path(CONFIG))),
+            Err(Error::NoStore(_) | Error::NoStoreAt(_)) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// The configuration that is in force; the defaults where a command needs none.

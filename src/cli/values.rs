@@ -12,6 +12,7 @@ use crate::manifest::Status;
 use crate::path::{PathError, RelPath};
 use crate::work::walk::Filter;
 
+use crate::config::value::{MAX_BRACES, ValueError, braces};
 pub(super) use crate::config::value::{parse_label, parse_name, parse_size};
 
 /// `--draft`; without it the configured draft is meant, see [`super::Context::draft`].
@@ -78,8 +79,16 @@ pub(super) fn rel_path() -> impl TypedValueParser<Value = RelPath> {
     })
 }
 
+/// The largest size to take: as in the configuration, `none` is no limit.
+pub(super) fn max_size(text: &str) -> Result<u64, ValueError> {
+    if text == "none" { Ok(u64::MAX) } else { parse_size(text) }
+}
+
 /// A pattern in gitignore's syntax.
 pub(super) fn pattern(text: &str) -> Result<String, String> {
+    if braces(text) > MAX_BRACES {
+        return Err(format!("it opens more than {MAX_BRACES} braces"));
+    }
     Filter::default().exclude(&[text.to_owned()])?;
     Ok(text.to_owned())
 }

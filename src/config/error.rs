@@ -69,13 +69,4 @@ impl Error {
             _ => None,
         }
     }
-
-    /// Whether the command line is what is wrong, rather than the surroundings.
-    pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownKey { at: None | Some(Origin::Flag { .. }), .. }
-                | Self::BadValue { at: None | Some(Origin::Flag { .. }), .. }
-        )
-    }
 }

@@ -18,7 +18,7 @@ pub enum Kind {
     Name,
     /// Bytes, as [`value::parse_size`] reads them.
     Size,
-    /// Seconds, as [`value::parse_age`] reads them.
+    /// Seconds, as [`value::parse_nonzero_age`] reads them.
     Age,
     /// A whole number in this range.
     Number(RangeInclusive<u64>),
@@ -171,7 +171,7 @@ impl Kind {
             }
             Self::Name => Ok(Value::Text(value::parse_name(text).map_err(reason)?)),
             Self::Size => Ok(Value::Number(value::parse_size(text).map_err(reason)?)),
-            Self::Age => Ok(Value::Number(value::parse_age(text).map_err(reason)?)),
+            Self::Age => Ok(Value::Number(value::parse_nonzero_age(text).map_err(reason)?)),
             Self::Number(range) => number(text, range),
             Self::Choice(words) if !words.contains(&text) => Err("".into()),
             Self::Level if text == "none" => Ok(Value::Text(text.to_owned())),
@@ -197,6 +197,10 @@ impl Kind {
             }
             _ => {
                 for glob in list {
+                    if value::braces(glob) > value::MAX_BRACES {
+                        let most = value::MAX_BRACES;
+                        return Err(format!("one opens more than {most} braces").into());
+                    }
                     Glob::new(glob).map_err(|e| {
                         Cow::from(format!("{:?}: {}", value::shorten(glob), e.kind()))
                     })?;

@@ -194,6 +194,26 @@ pub fn format_age(secs: u64) -> String {
     format!("{}{unit}", secs / scale)
 }
 
+/// Seconds as [`parse_age`] reads them, but not none: nothing is younger than that.
+///
+/// # Errors
+///
+/// As [`parse_age`], and when it is 0.
+pub fn parse_nonzero_age(text: &str) -> Result<u64, ValueError> {
+    match parse_age(text)? {
+        0 => Err(ValueError::new("an age", text, "everything is as old as that")),
+        age => Ok(age),
+    }
+}
+
+/// How many braces a glob may open: what compiles globs recurses where they nest.
+pub const MAX_BRACES: usize = 50;
+
+/// How many braces a glob opens.
+pub fn braces(glob: &str) -> usize {
+    glob.bytes().filter(|b| *b == b'{').count()
+}
+
 /// A label of a run: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label {

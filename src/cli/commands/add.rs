@@ -43,7 +43,7 @@ pub(in crate::cli) struct Args {
     #[arg(long = "type", value_name = "TYPE", value_parser = values::artifact_type())]
     declared: Option<ArtifactType>,
     /// Refuse larger files, by name, and go on [env: EART_MAX_SIZE]
-    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::max_size)]
     max_size: Option<u64>,
     #[command(flatten)]
     draft: DraftArg,

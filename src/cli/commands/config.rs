@@ -217,7 +217,7 @@ fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
 
 /// What sets the key with more weight than the file at `path`.
 fn winner(context: &Context, key: &str, path: &Path) -> Option<Origin> {
-    let sources = Sources::gather(context.config_file().as_deref()).ok()?;
+    let sources = Sources::gather(context.config_file().ok()?.as_deref()).ok()?;
     let config = Config::resolve(&sources).ok()?;
     match &config.setting(key).ok()?.origin {
         Origin::User { .. } | Origin::Default => None,

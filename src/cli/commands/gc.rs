@@ -41,7 +41,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_size: Option<u64>,
     /// Drop drafts that nobody touched for AGE
-    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    #[arg(long, value_name = "AGE", value_parser = crate::config::value::parse_nonzero_age)]
     drafts: Option<u64>,
     /// Only say what would be removed and about how much that frees
     #[arg(short = 'n', long)]
