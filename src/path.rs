@@ -215,6 +215,36 @@ pub fn quote(bytes: &[u8]) -> String {
     out
 }
 
+/// The bytes that [`quote`] wrote in quotes; `None` for what it did not write so.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(eart::path::unquote(br#""a\nb\377""#), Some(b"a\nb\xff".to_vec()));
+/// assert_eq!(eart::path::unquote(b"a b.txt"), None);
+/// ```
+pub fn unquote(text: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let (after, byte) = match (first, after) {
+            (b'"', _) => return None,
+            (b'\\', [b'n', after @ ..]) => (after, b'\n'),
+            (b'\\', [b't', after @ ..]) => (after, b'\t'),
+            (b'\\', [b'r', after @ ..]) => (after, b'\r'),
+            (b'\\', [c @ (b'"' | b'\\'), after @ ..]) => (after, *c),
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                (after, (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'))
+            }
+            (b'\\', _) => return None,
+            (plain, after) => (after, *plain),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+    Some(bytes)
+}
+
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&quote(&self.0))
@@ -233,13 +263,22 @@ impl Borrow<[u8]> for RelPath {
     }
 }
 
-/// As text: the path itself where it is UTF-8, else [`quote`]d, as there is no other way in JSON.
+/// As fields of the JSON object that it is flattened into: `path` is the path itself where it is
+/// UTF-8. Else it is [`quote`]d, which might be a name as well, so that `path_bytes` follows: the
+/// bytes in hexadecimal.
 impl serde::Serialize for RelPath {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut fields = s.serialize_map(None)?;
         match std::str::from_utf8(&self.0) {
-            Ok(text) => s.serialize_str(text),
-            Err(_) => s.serialize_str(&quote(&self.0)),
+            Ok(text) => fields.serialize_entry("path", text)?,
+            Err(_) => {
+                fields.serialize_entry("path", &quote(&self.0))?;
+                let hex: String = self.0.iter().map(|b| format!("{b:02x}")).collect();
+                fields.serialize_entry("path_bytes", &hex)?;
+            }
         }
+        fields.end()
     }
 }
 
@@ -271,6 +310,16 @@ mod tests {
         assert!(p("a").is_within(&p("a")));
         assert!(!p("ab").is_within(&p("a")));
         assert!(!p("a").is_within(&p("a/b")));
+    }
+
+    #[test]
+    fn what_is_quoted_comes_back() {
+        for bytes in [&b"a\nb"[..], b"\xff\0\x1b", b"\"\\\t\r", "\u{85}é".as_bytes()] {
+            assert_eq!(unquote(quote(bytes).as_bytes()).as_deref(), Some(bytes));
+        }
+        for plain in ["", "a", "\"", "\"a", "\"a\"b\"", "\"\\x\"", "\"\\9\"", "\"\\\""] {
+            assert_eq!(unquote(plain.as_bytes()), None, "{plain}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct Tally {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Largest {
     /// Its path; the first one of those that are equally large.
+    #[serde(flatten)]
     pub path: RelPath,
     /// Its length in bytes.
     #[serde(rename = "size_bytes")]

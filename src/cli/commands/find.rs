@@ -42,6 +42,7 @@ struct Output<'a> {
     run: RunId,
     name: &'a str,
     committed: jiff::Timestamp,
+    #[serde(flatten)]
     path: &'a RelPath,
     size_bytes: u64,
     #[serde(rename = "type")]
@@ -64,6 +65,8 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     if args.json.json {
         let output: Vec<Output<'_>> = found.iter().map(Output::new).collect();
         context.show(args.json, &output, |_| Ok(()))?;
+    } else if found.is_empty() && args.max_count == Some(0) {
+        // None were asked for.
     } else if found.is_empty() {
         context.hint("no file of any run is like that; for all in a folder write DIR/**");
     } else {

@@ -121,6 +121,7 @@ fn mode(entry: Option<&Entry>) -> String {
 
 #[derive(Serialize)]
 struct Output<'a> {
+    #[serde(flatten)]
     path: &'a RelPath,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,9 +140,6 @@ struct Output<'a> {
     /// A link's text, quoted where it is not plain.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    /// The path's bytes in hexadecimal, where they are not UTF-8 and `path` is quoted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_hex: Option<String>,
 }
 
 impl<'a> Output<'a> {
@@ -152,8 +150,6 @@ impl<'a> Output<'a> {
             Some(Node::File { size, .. }) => ("file", Some(*size), None),
             Some(Node::Symlink { target }) => ("symlink", None, Some(quote(target))),
         };
-        let bytes = item.path.as_bytes();
-        let is_text = std::str::from_utf8(bytes).is_ok();
         Self {
             path: &item.path,
             kind,
@@ -164,7 +160,6 @@ impl<'a> Output<'a> {
             content_type: entry.and_then(|e| e.content_type.as_deref()),
             id: entry.and_then(Entry::file_id),
             target,
-            path_hex: (!is_text).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect()),
         }
     }
 }
