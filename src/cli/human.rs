@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::output::{BAD, DIM, GOOD, Text, printable};
+use super::output::{BAD, DIM, GOOD, Text, count, printable};
 use crate::manifest::{Mtime, Status};
 
 /// A file's time as a moment; `None` for what lies outside the calendar.
@@ -23,6 +23,15 @@ pub(super) fn status(out: &Text<'_>, status: Option<Status>, width: usize) -> St
 /// The first line of a message that is not empty.
 pub(super) fn first_line(text: &str) -> String {
     printable(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default())
+}
+
+/// Files and links by their numbers; links only where there are some.
+pub(super) fn files_and_links(files: u64, links: u64) -> String {
+    match (files, links) {
+        (_, 0) => count(files, "file", "files"),
+        (0, _) => count(links, "link", "links"),
+        _ => format!("{}, {}", count(files, "file", "files"), count(links, "link", "links")),
+    }
 }
 
 /// The width of the widest text.

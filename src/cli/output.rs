@@ -158,8 +158,7 @@ impl Context {
 fn quiet(written: io::Result<()>) -> Result<Exit, CliError> {
     match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            let path = "standard output".into();
-            Err(crate::repo::Error::Write { path, source: e }.into())
+            Err(crate::repo::Error::Output(e).into())
         }
         _ => Ok(Exit::Done),
     }

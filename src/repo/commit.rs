@@ -193,7 +193,7 @@ impl Repo {
             name: name.unwrap_or_else(|| committed.strftime("run-%Y%m%d-%H%M%S").to_string()),
             project: match &options.project {
                 Some(project) => project.clone(),
-                None => super::project::detect(&self.work),
+                None => self.project().0,
             },
             message: options.message.clone(),
             labels: options.labels.clone(),

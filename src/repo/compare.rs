@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use serde::Serialize;
 
-use super::{Error, Repo, Result, Selection};
+use super::{Contents, Error, Repo, Result, Selection};
 use crate::id::RunId;
 use crate::manifest::{Change, Entry, Node, diff};
 use crate::path::RelPath;
@@ -67,20 +67,9 @@ impl Repo {
             entries.next().is_some()
         };
         let paths = Selection::literal_first(paths, is_there)?;
-        let seen = RefCell::new(vec![false; paths.names().count()]);
-        let selected = |entry: &crate::manifest::Result<Entry>| match entry {
-            Ok(entry) => {
-                let mut here = paths.is_everything();
-                let mut seen = seen.borrow_mut();
-                for place in paths.meant_by(&entry.path) {
-                    here = true;
-                    if let Some(seen) = seen.get_mut(place) {
-                        *seen = true;
-                    }
-                }
-                here
-            }
-            Err(_) => true,
+        let sieve = RefCell::new(paths.sieve());
+        let selected = |entry: &crate::manifest::Result<Entry>| {
+            entry.as_ref().map_or(true, |entry| sieve.borrow_mut().lets_through(&entry.path))
         };
         let mut files = 0u64;
         let count = |entry: &crate::manifest::Result<Entry>| {
@@ -104,9 +93,7 @@ impl Repo {
                 changes.push(change);
             }
         }
-        let seen = seen.into_inner();
-        let missing: Vec<_> =
-            paths.names().zip(seen).filter(|(_, seen)| !seen).map(|(name, _)| name).collect();
+        let missing: Vec<_> = sieve.into_inner().unused().collect();
         if !missing.is_empty() {
             let (old, new) = (old.short(), new.short());
             return Err(Error::hinted(
@@ -117,13 +104,15 @@ impl Repo {
         totals.same = files.saturating_sub(differing);
         Ok(Comparison { changes, totals })
     }
+}
 
+impl Contents<'_> {
     /// The texts of a file in two runs.
     ///
     /// # Errors
     ///
     /// When they cannot be read.
-    pub fn texts(&self, old: (RunId, &Entry), new: (RunId, &Entry)) -> Result<Texts> {
+    pub fn texts(&mut self, old: (RunId, &Entry), new: (RunId, &Entry)) -> Result<Texts> {
         let mut texts = Vec::with_capacity(2);
         for (run, entry) in [old, new] {
             if entry.file_id().is_none() {
@@ -133,7 +122,7 @@ impl Repo {
                 return Ok(Texts::Not("larger than 4 MiB"));
             }
             let mut bytes = Vec::new();
-            self.cat(run, entry, &mut bytes)?;
+            self.write(run, entry, &mut bytes)?;
             match String::from_utf8(bytes) {
                 Ok(text) if !text.contains('\0') => texts.push(text),
                 _ => return Ok(Texts::Not("binary")),

@@ -91,6 +91,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Standard output, or what stands in for it, could not be written.
+    #[error("Could not write standard output")]
+    Output(#[source] std::io::Error),
     /// The user pressed Ctrl-C, or the process was told to end.
     #[error("Interrupted")]
     Interrupted,

@@ -49,9 +49,9 @@ pub use resolve::{LATEST, resolve};
 pub use select::{Glob, Selection};
 pub use stats::{Overhead, Stats};
 pub use status::DraftStatus;
-pub use tree::Item;
+pub use tree::{Contents, Item};
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -191,6 +191,22 @@ impl Repo {
     pub fn format(&self) -> &Format {
         &self.format
     }
+}
+
+/// Where a path leads, which need not be there: without links and dots.
+fn leads_to(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let mut at = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(at.pop()),
+            other => at.push(other),
+        }
+        at = at.canonicalize().unwrap_or(at);
+    }
+    at
 }
 
 const GITIGNORE: &str = ".gitignore";

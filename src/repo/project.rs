@@ -1,27 +1,29 @@
-//! The project a store belongs to, where nobody configured it: git's remote, else the folder.
+//! The project a store belongs to, where nobody configured it: git's remote, else the store's folder.
+//!
+//! A store that was named may be used from anywhere. The remote is then looked for where the user
+//! is, before where the store is; the folder is always that of the store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The name of the git remote's repository, else of the folder, else `unnamed`.
-pub(super) fn detect(work: &Path) -> String {
-    find(work).0
-}
+use super::STORE_DIR;
 
 impl super::Repo {
-    /// The project where none is configured, and where it was found.
+    /// The project where none is configured: the name of the git remote's repository, else of the
+    /// store's folder, else `unnamed`; and where it was found.
     pub fn project(&self) -> (String, &'static str) {
-        find(&self.work)
+        find(&self.work, self.folder.root())
     }
 }
 
-fn find(work: &Path) -> (String, &'static str) {
-    let from_git = work.ancestors().find_map(git_config).and_then(|text| remote_url(&text));
-    let from_git = from_git.as_deref().and_then(repository_name);
+fn find(work: &Path, store: &Path) -> (String, &'static str) {
+    let store = fs::canonicalize(store).unwrap_or_else(|_| store.to_owned());
+    let from_git = [work, &store].into_iter().find_map(remote);
     let source = if from_git.is_some() { "git remote" } else { "folder's name" };
     let name = from_git.or_else(|| {
-        let folder = fs::canonicalize(work).ok()?;
-        Some(folder.file_name()?.to_string_lossy().into_owned())
+        // Of `.eart` the folder that it is in.
+        let mut names = store.ancestors().filter_map(Path::file_name);
+        Some(names.find(|name| *name != STORE_DIR)?.to_string_lossy().into_owned())
     });
     let name: String = name
         .unwrap_or_default()
@@ -31,6 +33,12 @@ fn find(work: &Path) -> (String, &'static str) {
         .collect();
     let name = name.trim_start_matches(['-', '.']).to_owned();
     (if name.is_empty() { "unnamed".into() } else { name }, source)
+}
+
+/// The name of the remote of the git repository that a folder is in.
+fn remote(folder: &Path) -> Option<String> {
+    let config = folder.ancestors().find_map(git_config)?;
+    repository_name(&remote_url(&config)?)
 }
 
 /// The configuration of the git repository whose top is `folder`; worktrees share their main's.
@@ -86,6 +94,7 @@ mod tests {
     fn the_project_is_the_remote_else_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let work = dir.path().join("My Shop");
+        let detect = |work: &Path| find(work, &dir.path().join("My Shop/.eart")).0;
         fs::create_dir_all(work.join(".git")).unwrap();
         assert_eq!(detect(&work), "My-Shop");
         let config = "[core]\n\tbare = false\n[remote \"up\"]\n\turl = /srv/other.git\n\

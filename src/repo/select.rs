@@ -1,5 +1,6 @@
 //! Which of a run's entries a command means: paths, folders and globs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{Error, Result};
+use crate::config::value::{MAX_BRACES, braces};
 use crate::manifest::{Entry, Manifest};
-use crate::path::{RelPath, quote};
+use crate::path::{RelPath, quote, unquote};
 
 /// Compiled globs. `*` and `?` stay within one component, `**` crosses them; a glob without a `/`
 /// matches names at any depth.
@@ -36,12 +38,15 @@ impl Glob {
             if trimmed.is_empty() {
                 return Err(bad(&"it is empty"));
             }
+            if braces(trimmed) > MAX_BRACES {
+                return Err(bad(&format_args!("it opens more than {MAX_BRACES} braces")));
+            }
             let anywhere =
                 if text.contains('/') { trimmed.to_owned() } else { format!("**/{trimmed}") };
             let glob = GlobBuilder::new(&anywhere).literal_separator(true).build();
             set.add(glob.map_err(|e| bad(e.kind()))?);
         }
-        let set = set.build().map_err(|e| Error::user(format!("Not a glob: {e}")))?;
+        let set = set.build().map_err(|e| Error::user(format!("The globs are too long: {e}")))?;
         Ok(Self { set })
     }
 
@@ -64,16 +69,14 @@ fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Paths and globs that a user named. A path or glob means what lies at it and, if that is a
 /// folder, below it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Selection {
-    wanted: Vec<Wanted>,
-}
-
-#[derive(Debug)]
-struct Wanted {
-    text: String,
-    path: Option<RelPath>,
-    glob: Option<Glob>,
+    /// What was named, as it was written; quoted where it is not plain. Nothing is everything.
+    names: Vec<String>,
+    /// The paths among it, with their places in `names`: looked up, as there may be many.
+    paths: HashMap<RelPath, usize>,
+    /// The globs among it, with theirs.
+    globs: Vec<(usize, Glob)>,
 }
 
 impl Selection {
@@ -96,57 +99,48 @@ impl Selection {
         texts: &[impl AsRef<OsStr>],
         is_there: impl Fn(&RelPath) -> bool,
     ) -> Result<Self> {
-        let mut wanted = Vec::with_capacity(texts.len());
+        let mut selection = Self::default();
         let mut everything = false;
         for text in texts {
-            let bytes = text.as_ref().as_bytes();
-            let trimmed = trim(bytes);
+            let bytes = as_listed(text.as_ref().as_bytes(), &is_there);
+            let trimmed = trim(&bytes);
             if matches!(trimmed, b"." | b"") && !bytes.is_empty() {
                 everything = true;
                 continue;
             }
             let path = RelPath::new(trimmed);
-            let is_glob = |text: &&str| {
-                text.contains(['*', '?', '[', '{']) && !path.as_ref().is_ok_and(&is_there)
-            };
-            let glob = std::str::from_utf8(bytes).ok().filter(is_glob);
-            let glob = glob.map(|text| Glob::new([text])).transpose()?;
-            // A name with a bracket in it may be meant as it is.
-            let path = match (path, &glob) {
+            let is_glob = |text: &&str| has_glob(text) && !path.as_ref().is_ok_and(&is_there);
+            let glob = std::str::from_utf8(&bytes).ok().filter(is_glob);
+            let place = selection.names.len();
+            match (path, glob) {
                 (Err(e), None) => return Err(e.into()),
-                (path, _) => path.ok(),
-            };
-            wanted.push(Wanted { text: quote(bytes), path, glob });
+                (path, glob) => {
+                    if let Some(glob) = glob {
+                        selection.globs.push((place, Glob::new([glob])?));
+                    }
+                    // A name with a bracket in it may be meant as it is. One that is named twice
+                    // has one place.
+                    if let Ok(path) = path
+                        && *selection.paths.entry(path).or_insert(place) != place
+                        && glob.is_none()
+                    {
+                        continue;
+                    }
+                }
+            }
+            selection.names.push(quote(&bytes));
         }
-        if everything {
-            wanted.clear();
-        }
-        Ok(Self { wanted })
-    }
-
-    /// Whether everything is meant.
-    pub fn is_everything(&self) -> bool {
-        self.wanted.is_empty()
+        Ok(if everything { Self::default() } else { selection })
     }
 
     /// Whether a path is meant.
     pub fn matches(&self, path: &RelPath) -> bool {
-        self.wanted.is_empty() || self.meant_by(path).next().is_some()
+        self.sieve().lets_through(path)
     }
 
-    /// The places, in what was named, of what means a path.
-    pub(super) fn meant_by<'a>(&'a self, path: &'a RelPath) -> impl Iterator<Item = usize> + 'a {
-        let means = |wanted: &Wanted| {
-            wanted.path.as_ref().is_some_and(|p| path.is_within(p))
-                || wanted.glob.as_ref().is_some_and(|g| g.matches_within(path.as_bytes()))
-        };
-        let each = self.wanted.iter().enumerate();
-        each.filter(move |(_, wanted)| means(wanted)).map(|(place, _)| place)
-    }
-
-    /// What was named, as it was written; quoted where it is not plain.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.wanted.iter().map(|wanted| wanted.text.as_str())
+    /// Looks at many paths.
+    pub(super) fn sieve(&self) -> Sieve<'_> {
+        Sieve { selection: self, used: vec![false; self.names.len()], above: HashMap::new() }
     }
 
     /// The entries of a run that are meant, in path order.
@@ -155,17 +149,16 @@ impl Selection {
     ///
     /// When something that was named matches nothing, or the manifest cannot be read.
     pub fn entries(&self, manifest: &Manifest) -> Result<Vec<Entry>> {
-        if let [Wanted { path: Some(path), glob: None, .. }] = &self.wanted[..] {
+        if let ([], Some(path), 1) = (&self.globs[..], self.paths.keys().next(), self.paths.len()) {
             let entries =
                 manifest.entries_within(path).collect::<crate::manifest::Result<Vec<_>>>()?;
             return if entries.is_empty() { Err(self.nothing(manifest, 0)) } else { Ok(entries) };
         }
-        let mut sieve =
-            Sieve { selection: self, used: vec![false; self.wanted.len()], above: HashMap::new() };
+        let mut sieve = self.sieve();
         let mut entries = Vec::new();
         for entry in manifest.entries() {
             let entry = entry?;
-            if self.wanted.is_empty() || sieve.lets_through(&entry.path) {
+            if sieve.lets_through(&entry.path) {
                 entries.push(entry);
             }
         }
@@ -176,15 +169,31 @@ impl Selection {
     }
 
     fn nothing(&self, manifest: &Manifest, which: usize) -> Error {
-        let Some(wanted) = self.wanted.get(which) else { return Error::user("Nothing matches") };
-        if let (Some(path), None) = (&wanted.path, &wanted.glob) {
+        let is_glob = self.globs.iter().any(|(place, _)| *place == which);
+        let path = self.paths.iter().find(|(_, place)| **place == which);
+        if let (Some((path, _)), false) = (path, is_glob) {
             return super::tree::missing(manifest, path);
         }
         let run = manifest.id().short();
+        let name = self.names.get(which).map_or("what was named", String::as_str);
         Error::hinted(
-            format!("Nothing in the run {run} matches {}", wanted.text),
+            format!("Nothing in the run {run} matches {name}"),
             format!("`eart ls -r {run}` lists what it has"),
         )
+    }
+}
+
+/// Whether a text has in it what makes a glob.
+pub(super) fn has_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+/// A path as it is, or without the quotes in which eart lists it, if only that is there.
+pub(super) fn as_listed(text: &[u8], is_there: impl Fn(&RelPath) -> bool) -> Cow<'_, [u8]> {
+    let there = |bytes: &[u8]| RelPath::new(trim(bytes)).is_ok_and(|path| is_there(&path));
+    match unquote(trim(text)) {
+        Some(plain) if !there(text) && there(&plain) => plain.into(),
+        _ => text.into(),
     }
 }
 
@@ -202,49 +211,54 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Looks at many paths, and remembers which texts matched and which folders did.
-struct Sieve<'a> {
+/// Looks at many paths, and remembers what of the selection was used and which folders are meant.
+pub(super) struct Sieve<'a> {
     selection: &'a Selection,
     used: Vec<bool>,
     above: HashMap<Box<[u8]>, bool>,
 }
 
-impl Sieve<'_> {
-    fn lets_through(&mut self, path: &RelPath) -> bool {
-        let folder = path.parent();
+impl<'a> Sieve<'a> {
+    /// Whether a path is meant.
+    pub(super) fn lets_through(&mut self, path: &RelPath) -> bool {
+        if self.selection.names.is_empty() {
+            return true;
+        }
         // Most paths share their folder with the one before.
-        let mut through = match folder {
+        let above = match path.parent() {
             Some(folder) => match self.above.get(folder) {
                 Some(known) => *known,
                 None => {
-                    let wanted = self.folder(folder);
-                    self.above.insert(folder.into(), wanted);
-                    wanted
+                    let meant =
+                        folders_above(path.as_bytes()).fold(false, |m, f| m | self.meant(f));
+                    self.above.insert(folder.into(), meant);
+                    meant
                 }
             },
             None => false,
         };
-        for (wanted, used) in self.selection.wanted.iter().zip(&mut self.used) {
-            let here = wanted.path.as_ref().is_some_and(|p| p == path)
-                || wanted.glob.as_ref().is_some_and(|g| g.matches(path.as_bytes()));
-            *used |= here;
-            through |= here;
-        }
-        through
+        above | self.meant(path.as_bytes())
     }
 
-    /// Whether a folder or one above it is meant; it need not be an entry itself.
-    fn folder(&mut self, folder: &[u8]) -> bool {
-        let mut through = false;
-        for (wanted, used) in self.selection.wanted.iter().zip(&mut self.used) {
-            let is = |at: &[u8]| wanted.path.as_ref().is_some_and(|p| p.as_bytes() == at);
-            let here = is(folder)
-                || folders_above(folder).any(is)
-                || wanted.glob.as_ref().is_some_and(|g| g.matches_within(folder));
-            *used |= here;
-            through |= here;
+    /// What was named and let nothing through.
+    pub(super) fn unused(&self) -> impl Iterator<Item = &'a str> {
+        let each = self.selection.names.iter().zip(&self.used);
+        each.filter(|(_, used)| !**used).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a path is named itself, or matches a glob.
+    fn meant(&mut self, path: &[u8]) -> bool {
+        let Selection { paths, globs, .. } = self.selection;
+        let by_name = paths.get(path).copied();
+        let by_glob = globs.iter().filter(|(_, g)| g.matches(path)).map(|(place, _)| *place);
+        let mut meant = false;
+        for place in by_name.into_iter().chain(by_glob) {
+            meant = true;
+            if let Some(used) = self.used.get_mut(place) {
+                *used = true;
+            }
         }
-        through
+        meant
     }
 }
 

@@ -1,15 +1,21 @@
-//! `ls` and `cat`: a run as a tree of files. Opens one manifest, and reads of it what is asked for.
+//! `ls` and `cat`: a run as a tree of files. Opens each run's manifest once, and reads of it what
+//! is asked for.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
+use super::select::as_listed;
 use super::{Error, Repo, Result};
 use crate::id::{FileId, RunId};
 use crate::manifest::{Entry, Manifest, Node};
 use crate::path::RelPath;
+use crate::store::Reader;
 
 /// Names that an error suggests at most.
 const SUGGESTED: usize = 5;
+/// Manifests that are open at once.
+const OPEN: usize = 16;
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,8 @@ impl Repo {
     /// When there is nothing at the path, or the manifest cannot be read.
     pub fn list(&self, run: RunId, at: Option<&RelPath>, recursive: bool) -> Result<Vec<Item>> {
         let manifest = self.manifest(run)?;
+        let at = at.map(|path| meant(&manifest, path)).transpose()?;
+        let at = at.as_ref();
         let entries = match at {
             Some(path) => manifest.entries_within(path),
             None => manifest.entries(),
@@ -75,23 +83,32 @@ impl Repo {
         }
     }
 
-    /// The files that `paths` name, to be [written](Repo::cat) later.
+    /// The files of runs and what is in them.
     ///
     /// # Errors
     ///
-    /// When there is nothing at a path, or no file.
-    pub fn files(&self, paths: &[(RunId, RelPath)]) -> Result<Vec<(RunId, Entry)>> {
-        let mut open: Option<Manifest> = None;
-        let mut files = Vec::with_capacity(paths.len());
-        for (run, path) in paths {
-            let manifest = match open.take() {
-                Some(manifest) if manifest.id() == *run => manifest,
-                _ => self.manifest(*run)?,
-            };
-            files.push((*run, file_at(&manifest, path)?));
-            open = Some(manifest);
-        }
-        Ok(files)
+    /// When the index of chunks cannot be read.
+    pub fn contents(&self) -> Result<Contents<'_>> {
+        Ok(Contents { repo: self, reader: self.store.reader()?, manifests: HashMap::new() })
+    }
+}
+
+/// Finds and reads files of runs, as many as one likes.
+pub struct Contents<'a> {
+    repo: &'a Repo,
+    reader: Reader,
+    manifests: HashMap<RunId, Manifest>,
+}
+
+impl Contents<'_> {
+    /// The file at a path of a run.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing at the path, or no file.
+    pub fn find(&mut self, run: RunId, path: &RelPath) -> Result<Entry> {
+        let manifest = self.manifest(run)?;
+        file_at(manifest, &meant(manifest, path)?)
     }
 
     /// Writes the content of a file of a run to `out`. Every chunk is checked before it is
@@ -99,23 +116,23 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// When the content is damaged or missing, or `out` cannot be written ([`Error::Write`]).
-    pub fn cat(&self, run: RunId, file: &Entry, out: &mut dyn Write) -> Result<()> {
+    /// When the content is damaged or missing, or `out` cannot be written ([`Error::Output`]).
+    pub fn write(&mut self, run: RunId, file: &Entry, out: &mut dyn Write) -> Result<()> {
         let Node::File { id, size } = file.node else { return Ok(()) };
         if size == 0 {
             return Ok(());
         }
-        let on = |source| Error::Write { path: "standard output".into(), source };
-        let mut reader = self.store.reader()?;
-        let Some(chunks) = self.manifest(run)?.chunk_list(id)? else {
+        let list = self.manifest(run)?.chunk_list(id)?;
+        let reader = &mut self.reader;
+        let Some(chunks) = list else {
             // A file of one chunk has the chunk's hash.
-            return out.write_all(reader.chunk(&id.into())?).map_err(on);
+            return out.write_all(reader.chunk(&id.into())?).map_err(Error::Output);
         };
         let mut hasher = blake3::Hasher::new();
         for chunk in chunks.iter() {
             let bytes = reader.chunk(&chunk.id)?;
             hasher.update(bytes);
-            out.write_all(bytes).map_err(on)?;
+            out.write_all(bytes).map_err(Error::Output)?;
         }
         if FileId::from(hasher.finalize()) != id {
             return Err(Error::hinted(
@@ -125,6 +142,22 @@ impl Repo {
         }
         Ok(())
     }
+
+    fn manifest(&mut self, run: RunId) -> Result<&Manifest> {
+        if self.manifests.len() >= OPEN && !self.manifests.contains_key(&run) {
+            self.manifests.clear();
+        }
+        Ok(match self.manifests.entry(run) {
+            Slot::Occupied(open) => open.into_mut(),
+            Slot::Vacant(slot) => slot.insert(self.repo.manifest(run)?),
+        })
+    }
+}
+
+/// The path that is meant: quoted ones are taken as they are listed, if only that is there.
+fn meant(manifest: &Manifest, path: &RelPath) -> Result<RelPath> {
+    let is_there = |path: &RelPath| manifest.entries_within(path).next().is_some();
+    Ok(RelPath::new(as_listed(path.as_bytes(), is_there))?)
 }
 
 fn file_at(manifest: &Manifest, path: &RelPath) -> Result<Entry> {

@@ -78,8 +78,17 @@ impl Target {
     /// # Errors
     ///
     /// The system's answer.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
+        Self::open(path)
+    }
+
+    /// Opens the folder.
+    ///
+    /// # Errors
+    ///
+    /// The system's answer.
+    pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Arc::new(openat(CWD, path, flags, Mode::empty())?);
         Ok(Self { root, dir: None })

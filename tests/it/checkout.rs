@@ -324,3 +324,43 @@ fn a_label_with_a_colon_is_quoted() {
     let refused = env.eart(["cat", "latest@url=http://a:80/x,y:file"]);
     assert!(refused.code() == 1 && refused.stderr.contains("quote a value"), "{refused}");
 }
+
+#[test]
+fn a_checkout_that_is_refused_leaves_no_folder() {
+    let env = one_run();
+    symlink(".eart", env.path("alias")).unwrap();
+    for to in [".eart/x", "nowhere/../.eart/x", "alias/deep/x"] {
+        let refused = env.eart(["checkout", "run", "--to", to]);
+        assert!(refused.stderr.contains("lies in the store itself"), "{to}: {refused}");
+        assert_eq!(refused.code(), 1);
+    }
+    assert!(!env.path(".eart/x").exists() && !env.path(".eart/deep").exists());
+    assert!(!env.path("nowhere").exists());
+    // Into a folder that is not there yet, and above which the store is not.
+    env.eart(["checkout", "run", "--to", "new/folder"]).done();
+    assert!(env.path("new/folder/out/results.json").exists());
+}
+
+#[test]
+fn many_paths_are_named_at_once() {
+    let env = TestEnv::new();
+    for number in 0..60 {
+        env.write(format!("in/{:02}/{number}.txt", number % 7), "text");
+    }
+    env.eart(["add", "in"]).done();
+    env.eart(["commit", "--name", "run"]).done();
+    // A folder, a file in it, the same again, a file elsewhere, and a glob.
+    let paths = ["in/03", "in/03/3.txt", "./in/03/3.txt", "in/04/4.txt", "in/05/*9.txt"];
+    let args = ["checkout", "run", "--to", "out", "--json"];
+    let json = env.eart(args.iter().chain(&paths)).json();
+    assert_eq!(json["files"], 9 + 1 + 1, "{json}");
+    assert_eq!(env.eart(["diff", "run", "run"].iter().chain(&paths)).code(), 0);
+    for command in [&["checkout", "run", "--to", "o"][..], &["diff", "run", "run"]] {
+        let refused = env.eart(command.iter().chain(&paths).chain(&["in/03/4.txt"]));
+        assert!(refused.code() == 1 && refused.stderr.contains("in/03/4.txt"), "{refused}");
+    }
+    let out = env.eart(["reset"].iter().chain(&paths));
+    assert_eq!(out.code(), 1);
+    env.eart(["add", "in"]).done();
+    assert!(env.eart(["reset"].iter().chain(&paths)).done().starts_with("Took 11 files out"));
+}

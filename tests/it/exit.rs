@@ -71,3 +71,19 @@ fn a_closed_standard_error_is_no_failure() {
     let status = Command::new("sh").args(["-c", &shell]).current_dir(env.work()).status().unwrap();
     assert_eq!(status.code(), Some(2));
 }
+
+#[test]
+fn a_full_standard_output_is_not_the_stores_trouble() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.eart(["add", "a"]).done();
+    env.eart(["commit"]).done();
+    for args in [&["log"][..], &["cat", "latest:a"], &["show", "--json"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = env.command().args(args).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.starts_with("error: Could not write standard output\n"), "{said}");
+        assert!(!said.contains("hint"), "{said}");
+    }
+}

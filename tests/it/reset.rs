@@ -53,7 +53,7 @@ fn what_is_not_staged_cannot_be_taken_out() {
     assert_snapshot!(env.eart(["reset", "nowhere"]), @r"
     --- stderr
     error: Nothing staged matches nowhere
-    hint: `eart status` shows what is staged; paths are those of the run
+    hint: `eart status` shows what is staged; paths are those from here, or else of the run
     --- exit 1
     ");
     assert_snapshot!(env.eart(["reset", "../x"]), @r"
@@ -61,4 +61,56 @@ fn what_is_not_staged_cannot_be_taken_out() {
     error: Not a path inside a run: ../x (it has a . or .. component)
     --- exit 2
     ");
+}
+
+/// What is staged after a reset in a folder.
+fn left(dir: &str, paths: &[&str]) -> String {
+    let env = TestEnv::new();
+    for name in ["x", "sub/x", "sub/deep/y.png", "q/a", "q/b.png", "p/keep", "we[i]rd/c.png"] {
+        env.write(name, name);
+    }
+    env.eart(["add", "."]).done();
+    env.eart_in(dir, ["reset"].iter().chain(paths)).done();
+    let left = env.eart(["status", "--short"]).done();
+    let all = ["p/keep", "q/a", "q/b.png", "sub/deep/y.png", "sub/x", "we[i]rd/c.png", "x"];
+    let gone = all.into_iter().filter(|name| !left.contains(&format!("A {name}\n")));
+    gone.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn paths_are_those_from_here_first_then_those_of_the_run() {
+    assert_eq!(left("p", &["../q/a"]), "q/a");
+    assert_eq!(left("sub", &["x"]), "sub/x");
+    assert_eq!(left("p", &["x"]), "x");
+    assert_eq!(left("p", &["sub/x", "../x"]), "sub/x x");
+    assert_eq!(left("sub", &["."]), "sub/deep/y.png sub/x");
+    assert_eq!(left("sub", &[".."]).split(' ').count(), 7);
+}
+
+#[test]
+fn globs_are_those_from_here_first_then_those_of_the_run() {
+    assert_eq!(left("sub", &["*.png"]), "sub/deep/y.png");
+    assert_eq!(left("p", &["*.png"]), "q/b.png sub/deep/y.png we[i]rd/c.png");
+    assert_eq!(left("p", &["../q/*"]), "q/a q/b.png");
+    assert_eq!(left("we[i]rd", &["*.png"]), "we[i]rd/c.png");
+}
+
+#[test]
+fn a_folder_of_which_nothing_is_staged_is_not_everything() {
+    let env = env();
+    std::fs::create_dir(env.path("other")).unwrap();
+    assert_eq!(env.eart_in("other", ["reset", "."]).code(), 1);
+    assert_eq!(env.eart(["status", "--short"]).done().lines().count(), 5);
+}
+
+#[test]
+fn what_lies_outside_is_named_as_add_takes_it() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    env.eart(["add", "a"]).done();
+    let outside = env.home().join("video.webm");
+    std::fs::write(&outside, "v").unwrap();
+    env.eart(["add", outside.to_str().unwrap()]).done();
+    std::fs::remove_file(&outside).unwrap();
+    assert_snapshot!(env.eart(["reset", outside.to_str().unwrap()]), @"Took 1 file out of the draft default; 1 still staged");
 }

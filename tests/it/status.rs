@@ -180,3 +180,40 @@ fn a_store_that_is_named_is_looked_for_nowhere_else() {
     let output = env.eart(["status"]).to_string();
     assert!(output.contains("No eart store in /nonexist\n"), "{output}");
 }
+
+#[test]
+fn files_and_links_are_counted_apart_and_add_up() {
+    use std::os::unix::fs::symlink;
+    let env = TestEnv::new();
+    env.write("a", "one");
+    env.write("becomes-link", "file");
+    symlink("a", env.path("same-link")).unwrap();
+    symlink("a", env.path("gone-link")).unwrap();
+    env.eart(["add", "."]).done();
+    env.eart(["commit", "--name", "first"]).done();
+    std::fs::remove_file(env.path("gone-link")).unwrap();
+    std::fs::remove_file(env.path("becomes-link")).unwrap();
+    symlink("a", env.path("becomes-link")).unwrap();
+    env.write("b", "12");
+    symlink("b", env.path("new-link")).unwrap();
+    std::fs::create_dir(env.path("links")).unwrap();
+    symlink("b", env.path("links/one")).unwrap();
+    env.eart(["add", "."]).done();
+    assert_snapshot!(env.eart(["status"]), @r"
+    Draft default, against the run {id1} first of 2026-01-01 00:00:02
+      (seal it with `eart commit`, take files out with `eart reset PATH`)
+
+      new      b  2 B
+      changed  becomes-link  link
+      gone     gone-link  link
+      new      links/  1 link
+      new      new-link  link
+      same     1 file, 1 link, 3 B
+
+    2 files staged, 5 B: 1 new, 0 changed, 1 same, 0 gone; {N} new in the store
+    4 links staged: 2 new, 1 changed, 1 same, 1 gone
+    ");
+    let json = env.eart(["status", "--json"]).json();
+    assert_snapshot!(json["counts"], @r#"{"new":1,"changed":0,"same":1,"gone":0,"links":{"new":2,"changed":1,"same":1,"gone":1}}"#);
+    assert_eq!((&json["staged"]["files"], &json["staged"]["links"]), (&2.into(), &4.into()));
+}

@@ -21,7 +21,8 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliError> {
     let repo = context.repo()?;
-    let mut paths = Vec::with_capacity(args.files.len());
+    let mut contents = repo.contents()?;
+    let mut files = Vec::with_capacity(args.files.len());
     for ((run, path), text) in repo.resolve_paths(&args.files)?.into_iter().zip(&args.files) {
         let Some(path) = path else {
             let text = text.to_string_lossy();
@@ -29,15 +30,14 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
             return Err(CliError::usage(format!("{text:?} names no file"))
                 .hinted(&format!("write RUN:PATH; `eart ls -r {run}` lists the paths")));
         };
-        paths.push((run, path));
+        files.push((run, contents.find(run, &path)?));
     }
-    let files = repo.files(&paths)?;
     let mut failure = None;
     let exit = context.print(|out| {
         for (run, file) in &files {
-            match repo.cat(*run, file, out) {
+            match contents.write(*run, file, out) {
                 Ok(()) => {}
-                Err(Error::Write { source, .. }) => return Err(source),
+                Err(Error::Output(source)) => return Err(source),
                 Err(e) => {
                     failure = Some(e);
                     break;

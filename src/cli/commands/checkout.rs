@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cli::human::files_and_links;
 use crate::cli::output::{BAD, ID, Json, NAME, count};
 use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
@@ -15,7 +16,7 @@ use crate::repo::{CheckedOut, CheckoutOptions, Error};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Paths are those of the run, as `eart ls -r RUN` lists them; a folder or glob means what lies in it
+Paths are those of the run, as `eart ls -r RUN` lists them, whatever the current folder is; a folder or glob means what lies in it
 too; a PATH that the run has is no glob. Files that are there with other content are never
 overwritten without --force: then nothing is written at all, and they are named. Folders that are
 there keep their modes and times without --force, and the folder that is written into always does.
@@ -89,12 +90,4 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         Ok(())
     })?;
     Ok(if failed { Exit::Failed } else { Exit::Done })
-}
-
-fn files_and_links(files: u64, links: u64) -> String {
-    match (files, links) {
-        (_, 0) => count(files, "file", "files"),
-        (0, _) => count(links, "link", "links"),
-        _ => format!("{}, {}", count(files, "file", "files"), count(links, "link", "links")),
-    }
 }

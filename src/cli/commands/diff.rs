@@ -26,7 +26,7 @@ const AROUND: usize = 3;
 #[command(after_help = "\
 One run is compared with the run before it (RUN~1); no run means latest. Letters are git's: A added,
 D deleted, M modified, T of another kind; behind them stand the old and the new size. Times do not
-count, and folders are not told of.
+count, and folders are not told of. Paths are those of the runs, whatever the current folder is.
 
 Examples:
   eart diff                              what changed since the run before
@@ -56,6 +56,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         None => repo.resolve_with_previous(&args.old)?,
     };
     let comparison = repo.diff(old, new, &args.paths)?;
+    let mut contents = repo.contents()?;
     if args.json.json {
         let changes = comparison.changes.iter().map(Row::new).collect();
         let output = Output { old, new, totals: comparison.totals, changes };
@@ -70,7 +71,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
         }
         for (change, row) in changes.iter().zip(&rows).filter(|_| args.text) {
             let shown = match change {
-                Change::Changed { old: a, new: b, .. } => repo.texts((old, a), (new, b)).map(Some),
+                Change::Changed { old: a, new: b, .. } => {
+                    contents.texts((old, a), (new, b)).map(Some)
+                }
                 _ => Ok(None),
             };
             match shown {
@@ -98,6 +101,7 @@ struct Output<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     change: &'static str,
+    #[serde(flatten)]
     path: &'a RelPath,
     #[serde(skip_serializing_if = "Option::is_none")]
     old: Option<Side>,

@@ -1,5 +1,6 @@
 //! `eart reset`
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use crate::cli::output::{Drafted, Json, count};
@@ -9,7 +10,8 @@ use crate::repo::Reset;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Paths are those of the run, as `eart status` shows them. Your files are not touched.
+Paths and globs are taken from the current folder, as `eart add` takes them; what is not staged there
+is taken as a path of the run, as `eart status` shows it. Your files are not touched.
 
 Examples:
   eart reset                      empty the draft
@@ -17,7 +19,7 @@ Examples:
 pub(in crate::cli) struct Args {
     /// Paths, folders and globs to take out [default: everything]
     #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    paths: Vec<OsString>,
     #[command(flatten)]
     draft: DraftArg,
     #[command(flatten)]
@@ -28,7 +30,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     let draft = context.draft(&args.draft);
     let repo = context.repo()?;
     let had = repo.draft_names()?.contains(&draft);
-    let reset = repo.reset(&draft, &args.paths)?;
+    let reset = repo.reset(&draft, &args.paths, &context.cwd()?)?;
     context.show(args.json, &Drafted { draft: &draft, done: reset }, |out| match reset {
         Reset { removed: 0, staged: 0 } if !had => writeln!(out, "Nothing was staged"),
         Reset { removed, staged } => {

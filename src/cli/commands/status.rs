@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::cli::human::files_and_links;
 use crate::cli::output::{BAD, DIM, GOOD, ID, Json, NAME, Text, count, time};
 use crate::cli::values::DraftArg;
 use crate::cli::{CliError, Context, Exit};
@@ -65,6 +66,8 @@ struct Line<'a> {
     before: Option<u64>,
     /// Files and bytes at and below it.
     tally: Tally,
+    /// Links at and below it.
+    links: u64,
 }
 
 impl<'a> Line<'a> {
@@ -76,11 +79,19 @@ impl<'a> Line<'a> {
         };
         let files = u64::from(entry.file_id().is_some());
         let tally = Tally { files, bytes: entry.size() };
-        Line { kind, path: Cow::Borrowed(&entry.path), node: &entry.node, before, tally }
+        let links = u64::from(matches!(entry.node, Node::Symlink { .. }));
+        Line { kind, path: Cow::Borrowed(&entry.path), node: &entry.node, before, tally, links }
     }
 
     fn is_dir(&self) -> bool {
         *self.node == Node::Dir
+    }
+
+    /// Another line counts with this one.
+    fn take(&mut self, other: &Self) {
+        self.tally.files += other.tally.files;
+        self.tally.bytes += other.tally.bytes;
+        self.links += other.links;
     }
 }
 
@@ -98,10 +109,7 @@ fn folded(status: &DraftStatus) -> Vec<Line<'_>> {
         let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(end, _)| end);
         let folder = ends.filter_map(|end| folders.get(bytes.get(..end)?)).next();
         match folder.and_then(|place| lines.get_mut(*place)) {
-            Some(folder) if folder.kind == line.kind => {
-                folder.tally.files += line.tally.files;
-                folder.tally.bytes += line.tally.bytes;
-            }
+            Some(folder) if folder.kind == line.kind => folder.take(&line),
             _ => {
                 if line.is_dir() && line.kind != Kind::Changed {
                     folders.insert(bytes, lines.len());
@@ -154,8 +162,7 @@ fn shortened(lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
                     }
                     (together.node, together.before) = (&FOLDER, None);
                 }
-                together.tally.files += line.tally.files;
-                together.tally.bytes += line.tally.bytes;
+                together.take(&line);
             }
             None => {
                 places.insert((line.kind, at), short.len());
@@ -205,40 +212,59 @@ fn long(out: &mut Text<'_>, status: &DraftStatus, lines: &[Line<'_>]) -> io::Res
         let text = out.paint(style, format_args!("{label:<8} {}{slash}", line.path));
         writeln!(out, "  {text}{}", out.paint(DIM, size_of(line)))?;
     }
-    if status.same.files > 0 {
-        let (files, size) =
-            (count(status.same.files, "file", "files"), format_size(status.same.bytes));
-        writeln!(out, "  {:<8} {}", "same", out.paint(DIM, format_args!("{files}, {size}")))?;
+    let Counts { files, links } = Counts::of(status);
+    if files.same + links.same > 0 {
+        let (what, size) =
+            (files_and_links(files.same, links.same), format_size(status.same.bytes));
+        writeln!(out, "  {:<8} {}", "same", out.paint(DIM, format_args!("{what}, {size}")))?;
     }
-    let files = count(status.summary.files, "file", "files");
+    let staged = count(status.summary.files, "file", "files");
     let (size, new) = (format_size(status.summary.bytes), format_size(status.summary.new_bytes));
-    let Counts { new: added, changed, gone } = Counts::of(status);
-    let same = status.same.files;
-    writeln!(
-        out,
-        "\n{files} staged, {size}: {added} new, {changed} changed, {same} same, {gone} gone; \
-         {new} new in the store"
-    )
+    writeln!(out, "\n{staged} staged, {size}: {files}; {new} new in the store")?;
+    if status.summary.links + links.gone > 0 {
+        writeln!(out, "{} staged: {links}", count(status.summary.links, "link", "links"))?;
+    }
+    Ok(())
 }
 
-/// How many files and links there are of each kind.
+/// How many there are of each kind: `new`, `changed` and `same` make up what is staged.
 #[derive(Default, Serialize)]
-struct Counts {
+struct Count {
     new: u64,
     changed: u64,
+    same: u64,
     gone: u64,
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { new, changed, same, gone } = self;
+        write!(f, "{new} new, {changed} changed, {same} same, {gone} gone")
+    }
+}
+
+/// The files of each kind, and beside them the links.
+#[derive(Default, Serialize)]
+struct Counts {
+    #[serde(flatten)]
+    files: Count,
+    links: Count,
 }
 
 impl Counts {
     fn of(status: &DraftStatus) -> Self {
         let mut counts = Self::default();
         for line in each(status).iter().filter(|line| !line.is_dir()) {
+            let count = if line.links > 0 { &mut counts.links } else { &mut counts.files };
             match line.kind {
-                Kind::Added => counts.new += 1,
-                Kind::Changed => counts.changed += 1,
-                Kind::Gone => counts.gone += 1,
+                Kind::Added => count.new += 1,
+                Kind::Changed => count.changed += 1,
+                Kind::Gone => count.gone += 1,
             }
         }
+        let Count { new, changed, .. } = counts.links;
+        counts.links.same = status.summary.links.saturating_sub(new + changed);
+        counts.files.same = status.same.files;
         counts
     }
 }
@@ -246,8 +272,9 @@ impl Counts {
 fn size_of(line: &Line<'_>) -> String {
     let size = format_size(line.tally.bytes);
     match (line.node, line.before) {
-        (Node::Dir, _) if line.tally.files == 0 => String::new(),
-        (Node::Dir, _) => format!("  {}, {size}", count(line.tally.files, "file", "files")),
+        (Node::Dir, _) if line.tally.files + line.links == 0 => String::new(),
+        (Node::Dir, _) if line.tally.files == 0 => format!("  {}", files_and_links(0, line.links)),
+        (Node::Dir, _) => format!("  {}, {size}", files_and_links(line.tally.files, line.links)),
         (Node::Symlink { .. }, _) => "  link".into(),
         (Node::File { .. }, Some(before)) if before != line.tally.bytes => {
             format!("  {} -> {size}", format_size(before))
@@ -270,6 +297,7 @@ struct Output<'a> {
 #[derive(Serialize)]
 struct Item<'a> {
     change: Kind,
+    #[serde(flatten)]
     path: Cow<'a, RelPath>,
     kind: &'static str,
     size_bytes: u64,

@@ -76,12 +76,19 @@ impl Repo {
         let named = |path: &RelPath| manifest.entries_within(path).next().is_some();
         let entries = Selection::literal_first(&options.paths, named)?.entries(&manifest)?;
         let reader = self.store.reader()?;
-        let mut target = Target::open(&options.to)
-            .map_err(|source| Error::Write { path: options.to.clone(), source })?;
-        let store = self.folder.root();
-        let plan =
-            Plan::new(&manifest, entries, &target, &reader.index(), options, store, monitor)?;
+        let failed = |source| Error::Write { path: options.to.clone(), source };
+        let there = match Target::open(&options.to) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(failed)?),
+        };
+        let (store, index) = (self.folder.root(), reader.index());
+        let plan = Plan::new(&manifest, entries, there.as_ref(), &index, options, store, monitor)?;
         drop(manifest);
+        // Made only now: what is refused leaves nothing behind.
+        let mut target = match there {
+            Some(target) => target,
+            None => Target::create(&options.to).map_err(failed)?,
+        };
         let report = Report { to: &options.to, monitor, failed: AtomicU64::new(0) };
         monitor.begin("Checking out", Some(plan.files.iter().map(|j| j.entry.size()).sum()));
         let mut were = HashMap::new();

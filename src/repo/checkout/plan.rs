@@ -12,7 +12,7 @@ use crate::id::{FileId, PackId};
 use crate::manifest::{ChunkList, Entry, Manifest, Node};
 use crate::path::RelPath;
 use crate::progress::Monitor;
-use crate::repo::{Error, Result};
+use crate::repo::{Error, Result, leads_to};
 use crate::store::Index;
 use crate::work::restore::{Present, Target};
 
@@ -46,7 +46,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Compares the entries with the target.
+    /// Compares the entries with the target, if that is there.
     ///
     /// # Errors
     ///
@@ -54,27 +54,30 @@ impl Plan {
     pub(super) fn new(
         manifest: &Manifest,
         entries: Vec<Entry>,
-        target: &Target,
+        target: Option<&Target>,
         index: &Index,
         options: &CheckoutOptions,
         store: &Path,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let off_limits = OffLimits::new(&options.to, store);
-        let fresh = target
-            .is_empty()
-            .map_err(|source| Error::Source { path: options.to.clone(), source })?;
-        if !fresh {
+        let empty = target.map_or(Ok(true), Target::is_empty);
+        let target = match empty {
+            Ok(empty) => target.filter(|_| !empty),
+            Err(source) => return Err(Error::Source { path: options.to.clone(), source }),
+        };
+        if target.is_some() {
             monitor.begin("Comparing", Some(entries.iter().map(Entry::size).sum()));
         }
         let verdicts: Vec<io::Result<Verdict>> = entries
             .par_iter()
             .map_init(
-                || target.fork(),
-                |target, entry| match off_limits.reason(&entry.path) {
-                    Some(why) => Ok(Verdict::Blocked(why)),
-                    None if fresh || monitor.interrupted() => Ok(Verdict::Write),
-                    None => {
+                || target.map(Target::fork),
+                |target, entry| match (off_limits.reason(&entry.path), target) {
+                    (Some(why), _) => Ok(Verdict::Blocked(why)),
+                    (None, None) => Ok(Verdict::Write),
+                    (None, Some(_)) if monitor.interrupted() => Ok(Verdict::Write),
+                    (None, Some(target)) => {
                         let verdict = judge(entry, target);
                         monitor.advance(entry.size());
                         verdict
@@ -223,9 +226,8 @@ enum OffLimits {
 
 impl OffLimits {
     fn new(to: &Path, store: &Path) -> Self {
-        let (Ok(to), Ok(store)) = (to.canonicalize(), store.canonicalize()) else {
-            return Self::Nothing;
-        };
+        let Ok(store) = store.canonicalize() else { return Self::Nothing };
+        let to = leads_to(to);
         if to.starts_with(&store) {
             return Self::Everything;
         }

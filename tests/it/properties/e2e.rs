@@ -85,7 +85,7 @@ proptest! {
             }
             let Some(id) = entry.file_id() else { continue };
             let mut read = Vec::new();
-            lab.repo.cat(run, entry, &mut read).unwrap();
+            lab.repo.contents().unwrap().write(run, entry, &mut read).unwrap();
             prop_assert_eq!(FileId::of(&read), id);
             prop_assert!(read == fs::read(lab.work().join(name)).unwrap());
         }
