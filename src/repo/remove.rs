@@ -116,7 +116,7 @@ impl Repo {
         let mut seen = HashSet::new();
         let (mut log, mut names_gone) = (Vec::new(), Vec::new());
         let (user, pid) = (user(), std::process::id());
-        let mut refused = Vec::new();
+        let mut refused = Refused::default();
         for (id, reason) in removals {
             if !seen.insert(*id) || !self.run_path(*id).exists() {
                 continue;
@@ -130,7 +130,9 @@ impl Repo {
                     tags => format!("it has the tags {}", tags.join(", ")),
                 };
                 outcome.spared.push(*id);
-                refused.push((*id, why));
+                refused.why.push(format!("{} stays: {why}", id.short()));
+                refused.tags.extend_from_slice(tags);
+                refused.pins.extend(pinned.then_some(*id));
                 continue;
             }
             names_gone.extend(tags.iter().map(|tag| refs::tag_file(tag)));
@@ -143,8 +145,8 @@ impl Repo {
             log.push(b'\n');
             outcome.runs.push(*id);
         }
-        if guard == Guard::Refuse && !refused.is_empty() {
-            return Err(refusal(&refused));
+        if guard == Guard::Refuse && !refused.why.is_empty() {
+            return Err(refused.error());
         }
         if outcome.runs.is_empty() {
             return Ok((outcome, names));
@@ -206,17 +208,30 @@ fn damaged(text: &str, catalog: &Catalog) -> Option<RunId> {
     found.next().copied().filter(|_| found.next().is_none())
 }
 
-fn refusal(kept: &[(RunId, String)]) -> Error {
-    let lines: Vec<String> =
-        kept.iter().map(|(id, why)| format!("{} stays: {why}", id.short())).collect();
-    let message = match &lines[..] {
-        [line] => format!("Removed nothing: {line}"),
-        lines => format!("Removed nothing:\n  {}", lines.join("\n  ")),
-    };
-    Error::hinted(
-        message,
-        "delete the tag with `eart tag -d`, the pin with `eart unpin`, or use --force",
-    )
+/// Runs that stay, and what keeps them.
+#[derive(Default)]
+struct Refused<'a> {
+    why: Vec<String>,
+    tags: Vec<&'a str>,
+    pins: Vec<RunId>,
+}
+
+impl Refused<'_> {
+    fn error(&self) -> Error {
+        let message = match &self.why[..] {
+            [line] => format!("Removed nothing: {line}"),
+            lines => format!("Removed nothing:\n  {}", lines.join("\n  ")),
+        };
+        let pins: Vec<String> = self.pins.iter().map(|id| id.short()).collect();
+        let tags =
+            (!self.tags.is_empty()).then(|| format!("`eart tag -d {}`", self.tags.join(" ")));
+        let pins = (!pins.is_empty()).then(|| format!("`eart unpin {}`", pins.join(" ")));
+        let undo: Vec<String> = tags.into_iter().chain(pins).collect();
+        Error::hinted(
+            message,
+            format!("remove what keeps them with {}, or use --force", undo.join(" and ")),
+        )
+    }
 }
 
 /// Who removes: the name that the environment has, else the number.

@@ -158,11 +158,29 @@ impl Repo {
                 Some(colon) => (&bytes[..colon], trim(&bytes[colon + 1..])),
                 None => (bytes, &b""[..]),
             };
-            let run = resolve(&String::from_utf8_lossy(run), &catalog, &refs)?.id;
+            let run = resolve(&String::from_utf8_lossy(run), &catalog, &refs)
+                .map_err(|e| self.without_a_run(bytes, e, &catalog))?
+                .id;
             let path = if matches!(path, b"" | b".") { None } else { Some(RelPath::new(path)?) };
             found.push((run, path));
         }
         Ok(found)
+    }
+}
+
+impl Repo {
+    /// The error for a text that names no run, which may be a path without one.
+    fn without_a_run(&self, text: &[u8], error: Error, catalog: &Catalog) -> Error {
+        let newest = catalog.records().next().and_then(|run| self.manifest(run.id).ok());
+        match (newest, RelPath::new(trim(text))) {
+            (Some(newest), Ok(path)) if newest.entries_within(&path).next().is_some() => {
+                let hint = format!(
+                    "a path stands behind a run and a colon, as in `eart ls {LATEST}:{path}`"
+                );
+                Error::hinted(error.to_string(), hint)
+            }
+            _ => error,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! of files; no manifest.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -57,6 +58,9 @@ pub struct Overhead {
     /// Drafts, with what is remembered of the files that were committed last.
     #[serde(rename = "draft_bytes")]
     pub drafts: u64,
+    /// All else: the audit log, temporary files, tags and pins, damaged packs that were put aside.
+    #[serde(rename = "other_bytes")]
+    pub other: u64,
 }
 
 impl Repo {
@@ -98,9 +102,12 @@ impl Repo {
             index: self.length_of("index")?,
             catalog: self.length_of("catalog")?,
             drafts: drafts.sum::<Result<u64>>()?,
+            other: 0,
         };
-        let Overhead { manifests, index, catalog, drafts } = stats.overhead;
-        stats.total_bytes = stats.stored_bytes + manifests + index + catalog + drafts;
+        let Overhead { manifests, index, catalog, drafts, .. } = stats.overhead;
+        let known = stats.stored_bytes + manifests + index + catalog + drafts;
+        stats.overhead.other = below(self.folder.root()).saturating_sub(known);
+        stats.total_bytes = known + stats.overhead.other;
         Ok(stats)
     }
 
@@ -115,4 +122,15 @@ impl Repo {
         let lengths = names.iter().filter_map(|name| path.join(name).symlink_metadata().ok());
         Ok(lengths.filter(std::fs::Metadata::is_file).map(|m| m.len()).sum())
     }
+}
+
+/// Length of the files in a folder and below it together. What cannot be read is not counted.
+fn below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let length = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => below(&entry.path()),
+        Ok(meta) if meta.is_file() => meta.len(),
+        _ => 0,
+    };
+    entries.map(length).sum()
 }

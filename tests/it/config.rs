@@ -176,3 +176,81 @@ fn the_users_file_can_be_asked_for_its_own_value() {
     --- exit 1
     ");
 }
+
+#[test]
+fn a_store_that_cannot_be_opened_is_not_passed_over() {
+    let env = TestEnv::new();
+    env.eart(["config", "keep.newest", "3"]).done();
+    env.write(".eart/format.json", r#"{"format": 2}"#);
+    for args in [&["config"][..], &["config", "keep.newest"]] {
+        let refused = env.eart(args);
+        assert!(refused.code() == 1 && refused.stderr.contains("says format 2"), "{refused}");
+    }
+}
+
+#[test]
+fn a_store_that_is_named_gives_its_own_name_to_the_project() {
+    let env = TestEnv::bare();
+    for (store, project) in [("shared/shop", "shop"), ("team/web/.eart", "web")] {
+        env.eart(["--store", store, "init"]).done();
+        let shown = env.eart(["--store", store, "config"]).done();
+        assert!(shown.contains(&format!("project = {project} (folder's name)\n")), "{shown}");
+        let run = env.eart(["--store", store, "commit", "--allow-empty", "--json"]).json();
+        assert_eq!(run["project"], project);
+    }
+    // The remote of where the user is comes first, then that of where the store is.
+    let remote =
+        |name: &str| format!("[remote \"origin\"]\n\turl = git@example.com:team/{name}.git\n");
+    env.write("team/web/.git/config", remote("there"));
+    let project = || env.eart(["--store", "team/web/.eart", "config", "project"]).done();
+    assert_eq!(project(), "there\n");
+    env.write(".git/config", remote("here"));
+    assert_eq!(project(), "here\n");
+}
+
+#[test]
+fn a_limit_can_be_lifted_for_once_and_none_is_no_age() {
+    let env = TestEnv::new();
+    env.eart(["config", "max-size", "1KB"]).done();
+    env.write("large", "l".repeat(1001));
+    assert_eq!(env.eart(["add", "large"]).code(), 3);
+    env.eart(["add", "large", "--max-size", "none"]).done();
+    assert_snapshot!(env.eart(["gc", "--drafts", "0s"]), @r#"
+    --- stderr
+    error: invalid value '0s' for '--drafts <AGE>': Not an age: "0s" (everything is as old as that)
+
+    For more information, try '--help'.
+    --- exit 2
+    "#);
+    assert_snapshot!(env.eart(["config", "gc.drafts", "0d"]), @r#"
+    --- stderr
+    error: Bad value for gc.drafts: got "0d" (everything is as old as that), expected an age such as 12h, 30d or 2w, or none
+    --- exit 2
+    "#);
+    env.eart(["config", "gc.drafts", "none"]).done();
+}
+
+#[test]
+fn globs_that_nest_too_deep_are_refused_wherever_they_are_written() {
+    let env = TestEnv::new();
+    env.write("a", "a");
+    let deep = |levels: usize| "{x,".repeat(levels) + "y" + &"}".repeat(levels);
+    env.eart(["add", "a", "--exclude", &deep(50)]).done();
+    env.eart(["config", "exclude", &format!("{},", deep(50))]).done();
+    assert_eq!(env.eart(["find", &deep(50)]).code(), 0);
+    for levels in [51, 30_000] {
+        let deep = deep(levels);
+        for args in [
+            &["find", &deep][..],
+            &["config", "exclude", &deep],
+            &["add", "a", "--exclude", &deep],
+            &["log", "--path", &deep],
+            &["reset", &deep],
+        ] {
+            let refused = env.eart(args);
+            assert_eq!(refused.code(), 2, "{}", args[0]);
+            assert!(refused.stderr.contains("more than 50 braces"), "{}", args[0]);
+            assert!(refused.stderr.len() < 200 + 2 * deep.len());
+        }
+    }
+}

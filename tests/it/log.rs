@@ -214,3 +214,11 @@ fn a_number_of_runs_is_taken_as_git_takes_it() {
     let output = env.eart(["log", "-n", "abc"]).to_string();
     assert!(output.contains("a whole number is expected, such as 10"), "{output}");
 }
+
+#[test]
+fn no_runs_are_shown_where_none_are_asked_for() {
+    let env = three_runs();
+    assert_eq!(env.eart(["log", "-n", "0"]).done(), "");
+    assert_eq!(env.eart(["find", "*.json", "-n", "0"]).done(), "");
+    assert!(env.eart(["log", "-n", "0", "--status", "error"]).stderr.is_empty());
+}

@@ -59,7 +59,7 @@ fn long_listings_and_json_tell_more() {
     assert_eq!(find("out/results.json")["size_bytes"], 9);
     assert_eq!(find("out/link")["target"], "results.json");
     assert_eq!(find("out/empty")["kind"], "dir");
-    assert_eq!(find("\"out/bad\\377\"")["path_hex"], "6f75742f626164ff");
+    assert_eq!(find("\"out/bad\\377\"")["path_bytes"], "6f75742f626164ff");
 }
 
 #[test]
@@ -133,4 +133,74 @@ fn cat_of_damaged_bytes_fails() {
 
 fn blake(n: u64) -> [u8; 32] {
     *blake3::hash(&n.to_le_bytes()).as_bytes()
+}
+
+#[test]
+fn quoted_paths_are_taken_as_they_are_listed() {
+    let env = odd_names();
+    for path in env.eart(["ls", "-r"]).done().lines().filter(|p| p.starts_with('"')) {
+        let content = env.eart(["cat", &format!("latest:{path}")]).done();
+        assert!(matches!(&content[..], "nl" | "bad"), "{path} {content}");
+        assert_eq!(env.eart(["ls", &format!("latest:{path}")]).done(), format!("{path}\n"));
+        let to = format!("to-{content}");
+        env.eart(["checkout", "latest", path, "--to", &to]).done();
+        assert_eq!(std::fs::read_dir(env.path(to).join("out")).unwrap().count(), 1);
+    }
+    // What has such a name comes first.
+    env.write("out/\"new\\nline\"", "quotes");
+    env.eart(["add", "out"]).done();
+    env.eart(["commit"]).done();
+    assert_eq!(env.eart(["cat", "latest:out/\"new\\nline\""]).done(), "quotes");
+    env.write("\"out/new\\nline\"", "top");
+    env.eart(["add", "."]).done();
+    env.eart(["commit"]).done();
+    assert_eq!(env.eart(["cat", "latest:\"out/new\\nline\""]).done(), "top");
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_has_its_bytes_in_json() {
+    let env = odd_names();
+    let bytes = "6f75742f626164ff";
+    let found = env.eart(["find", "bad*", "--json"]).json();
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["path_bytes"]), (1, &bytes.into()));
+    env.write(OsStr::from_bytes(b"out/bad\xff"), "much larger than anything else in this run");
+    env.eart(["add", "out"]).done();
+    let changed = env.eart(["status", "--json"]).json();
+    assert_eq!(changed["changes"][0]["path_bytes"], bytes);
+    assert_eq!(changed["staged"]["largest"]["path_bytes"], bytes);
+    env.eart(["commit"]).done();
+    assert_eq!(env.eart(["diff", "--json"]).json()["changes"][0]["path_bytes"], bytes);
+    assert_eq!(env.eart(["show", "--json"]).json()["summary"]["largest"]["path_bytes"], bytes);
+    let plain = env.eart(["ls", "latest:out/results.json", "--json"]).json();
+    assert_eq!((&plain[0]["path"], plain[0].get("path_bytes")), (&"out/results.json".into(), None));
+}
+
+#[test]
+fn several_files_of_several_runs_come_in_the_order_they_are_named() {
+    let env = TestEnv::new();
+    for number in 0..20 {
+        env.write("a", format!("{number} "));
+        env.write("b", format!("b{number} "));
+        env.eart(["add", "a", "b"]).done();
+        env.eart(["commit", "--name", &format!("run{number}")]).done();
+    }
+    let named: Vec<String> = (0..20).rev().chain(0..20).map(|n| format!("run{n}:a")).collect();
+    let expected: String = (0..20).rev().chain(0..20).map(|n| format!("{n} ")).collect();
+    assert_eq!(env.eart(["cat".to_owned()].iter().chain(&named)).done(), expected);
+    assert_eq!(env.eart(["cat", "run3:b", "run7:a", "run3:a"]).done(), "b3 7 3 ");
+}
+
+#[test]
+fn a_path_without_a_run_is_told_where_it_goes() {
+    let env = odd_names();
+    assert_snapshot!(env.eart(["ls", "out/deep"]), @r#"
+    --- stderr
+    error: No run "out/deep"
+    hint: a path stands behind a run and a colon, as in `eart ls latest:out/deep`
+    --- exit 1
+    "#);
+    let refused = env.eart(["cat", "out/results.json"]);
+    assert!(refused.stderr.contains("latest:out/results.json`"), "{refused}");
+    let refused = env.eart(["ls", "out/nothing"]);
+    assert!(refused.stderr.contains("hint: `eart log` lists the runs"), "{refused}");
 }

@@ -1,5 +1,7 @@
 //! `eart tag`, `eart pin`, `eart unpin`, `eart rm` and `eart stats`
 
+use std::process::Command;
+
 use insta::assert_snapshot;
 
 use crate::log::three_runs;
@@ -87,7 +89,7 @@ fn tagged_and_pinned_runs_are_not_removed() {
     error: Removed nothing:
       {id1} stays: it has the tag base
       {id2} stays: it is pinned
-    hint: delete the tag with `eart tag -d`, the pin with `eart unpin`, or use --force
+    hint: remove what keeps them with `eart tag -d base` and `eart unpin {id2}`, or use --force
     --- exit 1
     ");
     assert_eq!(env.eart(["log", "--json"]).json().as_array().unwrap().len(), 3);
@@ -99,6 +101,8 @@ fn tagged_and_pinned_runs_are_not_removed() {
 #[test]
 fn stats_add_up() {
     let env = three_runs();
+    env.write(".eart/tmp/left", "what a crash left");
+    env.write(".eart/audit.log", "a line\n");
     let stats = env.eart(["stats", "--json"]).json();
     assert_eq!((&stats["runs"], &stats["files"]), (&3.into(), &5.into()));
     assert_eq!(stats["logical_bytes"], 3 * 2 + 300 + 5000);
@@ -107,5 +111,10 @@ fn stats_add_up() {
     let packs = std::fs::read_dir(env.path(".eart/packs")).unwrap();
     let stored: u64 = packs.map(|p| p.unwrap().metadata().unwrap().len()).sum();
     assert_eq!(stats["stored_bytes"], stored);
+    let mut find = Command::new("find");
+    find.arg(env.path(".eart")).args(["-type", "f", "-printf", "%s\n"]);
+    let store = String::from_utf8(find.output().unwrap().stdout).unwrap();
+    let all: u64 = store.lines().map(|size| size.parse::<u64>().unwrap()).sum();
+    assert_eq!(stats["total_bytes"], all);
     assert!(env.eart(["stats"]).done().contains("Saved by deduplication         4 B"));
 }

@@ -114,6 +114,8 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Result<Exit, CliErr
     tell_unreadable(context, &catalog);
     if args.json.json {
         context.show(args.json, &runs, |_| Ok(()))?;
+    } else if runs.is_empty() && args.max_count == Some(0) {
+        // None were asked for.
     } else if runs.is_empty() {
         let none = catalog.is_empty();
         context.hint(if none {

@@ -54,6 +54,7 @@ fn text(out: &mut Text<'_>, stats: &Stats) -> io::Result<()> {
     writeln!(out, "Index                   {}", size(over.index))?;
     writeln!(out, "Catalog                 {}", size(over.catalog))?;
     writeln!(out, "Drafts                  {}", size(over.drafts))?;
+    writeln!(out, "Other                   {}", size(over.other))?;
     writeln!(out, "Together                {}", out.paint(BOLD, size(stats.total_bytes)))?;
     if !stats.types.is_empty() {
         writeln!(
