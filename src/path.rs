@@ -215,6 +215,11 @@ pub fn quote(bytes: &[u8]) -> String {
     out
 }
 
+/// Bytes that are no text, for JSON: in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// The bytes that [`quote`] wrote in quotes; `None` for what it did not write so.
 ///
 /// # Examples
@@ -274,8 +279,7 @@ impl serde::Serialize for RelPath {
             Ok(text) => fields.serialize_entry("path", text)?,
             Err(_) => {
                 fields.serialize_entry("path", &quote(&self.0))?;
-                let hex: String = self.0.iter().map(|b| format!("{b:02x}")).collect();
-                fields.serialize_entry("path_bytes", &hex)?;
+                fields.serialize_entry("path_bytes", &hex(&self.0))?;
             }
         }
         fields.end()

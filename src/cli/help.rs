@@ -16,7 +16,8 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with problems that were named, 4 a gate said no.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with
+problems that were named, 4 a gate said no.
 `eart help COMMAND` says more about a command.";
 
 /// What clap makes of its own accord.

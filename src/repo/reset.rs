@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::select::{Selection, as_listed, has_glob};
 use super::{Error, Repo, Result, leads_to};
@@ -61,7 +61,7 @@ impl Repo {
 
 /// Where the user is, and what is staged.
 struct Here<'a> {
-    work: std::path::PathBuf,
+    work: PathBuf,
     cwd: &'a Path,
     draft: &'a Draft,
 }
@@ -85,8 +85,8 @@ impl Here<'_> {
             return Ok(OsString::from_vec(at.as_bytes().to_vec()));
         }
         // What names a folder by dots means nothing in the run, where `.` would be everything.
-        let dots = |c: Component<'_>| !matches!(c, Component::CurDir | Component::ParentDir);
-        if !Path::new(text).components().any(dots) {
+        let dots = |c: Component<'_>| matches!(c, Component::CurDir | Component::ParentDir);
+        if Path::new(text).components().all(dots) {
             return Ok(OsString::from_vec(at.as_bytes().to_vec()));
         }
         match text.to_str().filter(|text| has_glob(text)).and_then(|text| self.glob(text)) {

@@ -16,6 +16,7 @@ fn odd_names() -> TestEnv {
     env.write(OsStr::from_bytes(b"out/bad\xff"), "bad");
     std::fs::create_dir(env.path("out/empty")).unwrap();
     symlink("results.json", env.path("out/link")).unwrap();
+    symlink(OsStr::from_bytes(b"\xfe"), env.path("out/deep/er/odd-link")).unwrap();
     env.eart(["add", "out"]).done();
     env.eart(["commit", "--name", "odd"]).done();
     env
@@ -35,6 +36,7 @@ fn a_folder_is_listed_like_a_folder() {
     "#);
     assert_snapshot!(env.eart(["ls", "-r", "latest:out/deep"]), @r"
     out/deep/er/
+    out/deep/er/odd-link
     out/deep/er/shot.png
     ");
     assert_snapshot!(env.eart(["ls", "latest:./out/results.json"]), @"out/results.json");
@@ -58,6 +60,8 @@ fn long_listings_and_json_tell_more() {
         |path: &str| json.as_array().unwrap().iter().find(|e| e["path"] == path).unwrap().clone();
     assert_eq!(find("out/results.json")["size_bytes"], 9);
     assert_eq!(find("out/link")["target"], "results.json");
+    assert_eq!(find("out/link").get("target_bytes"), None);
+    assert_eq!(find("out/deep/er/odd-link")["target_bytes"], "fe");
     assert_eq!(find("out/empty")["kind"], "dir");
     assert_eq!(find("\"out/bad\\377\"")["path_bytes"], "6f75742f626164ff");
 }

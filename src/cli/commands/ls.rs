@@ -13,7 +13,7 @@ use crate::cli::{CliError, Context, Exit};
 use crate::config::value::format_size;
 use crate::id::FileId;
 use crate::manifest::{Entry, Node};
-use crate::path::{RelPath, quote};
+use crate::path::{RelPath, hex, quote};
 use crate::repo::Item;
 
 #[derive(Debug, clap::Args)]
@@ -137,19 +137,23 @@ struct Output<'a> {
     content_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<FileId>,
-    /// A link's text, quoted where it is not plain.
+    /// A link's text, quoted where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    /// The bytes of a link that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_bytes: Option<String>,
 }
 
 impl<'a> Output<'a> {
     fn new(item: &'a Item) -> Self {
         let entry = item.entry.as_ref();
-        let (kind, size, target) = match entry.map(|e| &e.node) {
+        let (kind, size, link) = match entry.map(|e| &e.node) {
             None | Some(Node::Dir) => ("dir", None, None),
             Some(Node::File { size, .. }) => ("file", Some(*size), None),
-            Some(Node::Symlink { target }) => ("symlink", None, Some(quote(target))),
+            Some(Node::Symlink { target }) => ("symlink", None, Some(&target[..])),
         };
+        let text = |link| std::str::from_utf8(link).map_or_else(|_| quote(link), str::to_owned);
         Self {
             path: &item.path,
             kind,
@@ -159,7 +163,8 @@ impl<'a> Output<'a> {
             artifact: entry.filter(|e| e.file_id().is_some()).map(Entry::artifact_type),
             content_type: entry.and_then(|e| e.content_type.as_deref()),
             id: entry.and_then(Entry::file_id),
-            target,
+            target: link.map(text),
+            target_bytes: link.filter(|l| std::str::from_utf8(l).is_err()).map(hex),
         }
     }
 }
