@@ -61,8 +61,16 @@ proptest! {
         prop_assert_eq!(items.iter().map(|i| i.path.as_bytes()).collect::<Vec<_>>(), paths);
         for item in &items {
             prop_assert!(!item.path.to_string().contains(char::is_control));
-            let json = serde_json::to_string(&item.path).unwrap();
-            prop_assert!(serde_json::from_str::<String>(&json).is_ok());
+            let json = serde_json::to_value(&item.path).unwrap();
+            let hex = |b: &u8| format!("{b:02x}");
+            match json.get("path_bytes") {
+                None => prop_assert_eq!(json["path"].as_str().unwrap().as_bytes(), item.path.as_bytes()),
+                Some(bytes) => {
+                    let all: String = item.path.as_bytes().iter().map(hex).collect();
+                    prop_assert_eq!(bytes, &all);
+                    prop_assert!(std::str::from_utf8(item.path.as_bytes()).is_err());
+                }
+            }
         }
 
         // Found by a glob over everything.
