@@ -135,7 +135,7 @@ fn every_moment_of_joining_resetting_dropping_and_removing_survives() {
     stage(&repo, &record, "default", &["shard-1", "shard-2"]);
     for (paths, removed) in [(&["shard-1".to_owned()][..], 2), (&[], 2)] {
         change(&repo, &record, "default", || {
-            assert_eq!(repo.reset("default", paths).unwrap().removed, removed);
+            assert_eq!(repo.reset("default", paths, repo.work()).unwrap().removed, removed);
         });
     }
     assert_eq!(repo.draft_names().unwrap(), [""; 0]);
