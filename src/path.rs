@@ -215,6 +215,14 @@ pub fn quote(bytes: &[u8]) -> String {
     out
 }
 
+/// How many braces a glob may open: what compiles globs recurses where they nest.
+pub const MAX_BRACES: usize = 50;
+
+/// How many braces a glob opens.
+pub fn braces(glob: &str) -> usize {
+    glob.bytes().filter(|b| *b == b'{').count()
+}
+
 /// Bytes that are no text, for JSON: in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()

@@ -12,7 +12,7 @@ use crate::manifest::Status;
 use crate::path::{PathError, RelPath};
 use crate::work::walk::Filter;
 
-use crate::config::value::{MAX_BRACES, ValueError, braces};
+use crate::config::value::ValueError;
 pub(super) use crate::config::value::{parse_label, parse_name, parse_size};
 
 /// `--draft`; without it the configured draft is meant, see [`super::Context::draft`].
@@ -86,9 +86,6 @@ pub(super) fn max_size(text: &str) -> Result<u64, ValueError> {
 
 /// A pattern in gitignore's syntax.
 pub(super) fn pattern(text: &str) -> Result<String, String> {
-    if braces(text) > MAX_BRACES {
-        return Err(format!("it opens more than {MAX_BRACES} braces"));
-    }
     Filter::default().exclude(&[text.to_owned()])?;
     Ok(text.to_owned())
 }

@@ -8,6 +8,7 @@ use globset::Glob;
 use serde::{Serialize, Serializer};
 
 use super::value::{self, Label, ValueError};
+use crate::path;
 
 /// The type of a key's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,8 +198,8 @@ impl Kind {
             }
             _ => {
                 for glob in list {
-                    if value::braces(glob) > value::MAX_BRACES {
-                        let most = value::MAX_BRACES;
+                    if path::braces(glob) > path::MAX_BRACES {
+                        let most = path::MAX_BRACES;
                         return Err(format!("one opens more than {most} braces").into());
                     }
                     Glob::new(glob).map_err(|e| {

@@ -206,14 +206,6 @@ pub fn parse_nonzero_age(text: &str) -> Result<u64, ValueError> {
     }
 }
 
-/// How many braces a glob may open: what compiles globs recurses where they nest.
-pub const MAX_BRACES: usize = 50;
-
-/// How many braces a glob opens.
-pub fn braces(glob: &str) -> usize {
-    glob.bytes().filter(|b| *b == b'{').count()
-}
-
 /// A label of a run: a name and its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label {

@@ -8,9 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{Error, Result};
-use crate::config::value::{MAX_BRACES, braces};
 use crate::manifest::{Entry, Manifest};
-use crate::path::{RelPath, quote, unquote};
+use crate::path::{MAX_BRACES, RelPath, braces, quote, unquote};
 
 /// Compiled globs. `*` and `?` stay within one component, `**` crosses them; a glob without a `/`
 /// matches names at any depth.

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::long::{holder, open_dir};
 use super::stat::Stat;
-use crate::path::{RelPath, folders, quote};
+use crate::path::{MAX_BRACES, RelPath, braces, folders, quote};
 use crate::progress::{Monitor, Problem};
 
 /// File of patterns, in gitignore's syntax, for what not to take.
@@ -91,6 +91,9 @@ impl Filter {
     pub fn exclude(mut self, patterns: &[String]) -> Result<Self, String> {
         let mut builder = GitignoreBuilder::new("");
         for pattern in patterns {
+            if braces(pattern) > MAX_BRACES {
+                return Err(format!("it opens more than {MAX_BRACES} braces"));
+            }
             builder.add_line(None, pattern).map_err(|e| format!("{pattern}: {e}"))?;
         }
         let matcher = builder.build().map_err(|e| e.to_string())?;
@@ -346,7 +349,11 @@ impl<'a> Walker<'a> {
         };
         let mut builder = GitignoreBuilder::new(source);
         for line in text.lines() {
-            if let Err(e) = builder.add_line(Some(file.clone()), line) {
+            if braces(line) > MAX_BRACES {
+                let what =
+                    format!("opens more than {MAX_BRACES} braces in a pattern that is not used");
+                self.problem(b"", &file, what);
+            } else if let Err(e) = builder.add_line(Some(file.clone()), line) {
                 self.problem(b"", &file, format!("has a pattern that is not used: {e}"));
             }
         }

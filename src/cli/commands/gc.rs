@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cli::output::{BAD, DIM, GOOD, ID, Json, Text, count};
-use crate::cli::{CliError, Context, Exit};
+use crate::cli::{CliError, Context, Exit, values};
 use crate::config::Config;
 use crate::config::value::{
-    Label, format_size, parse_age, parse_label, parse_label_name, parse_size,
+    Label, format_size, parse_age, parse_label, parse_label_name, parse_nonzero_age,
 };
 use crate::progress::Problem;
 use crate::repo::{Collected, Fate, GcOptions, Policy};
@@ -38,10 +38,10 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "LABEL,...", value_delimiter = ',', value_parser = parse_label_name)]
     per: Vec<String>,
     /// Then remove the oldest runs until the store fits; never pins, tags or the newest N
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::max_size)]
     max_size: Option<u64>,
     /// Drop drafts that nobody touched for AGE
-    #[arg(long, value_name = "AGE", value_parser = crate::config::value::parse_nonzero_age)]
+    #[arg(long, value_name = "AGE", value_parser = parse_nonzero_age)]
     drafts: Option<u64>,
     /// Only say what would be removed and about how much that frees
     #[arg(short = 'n', long)]
