@@ -120,6 +120,20 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Bytes that are written to a file in one go.
+const PIECE: usize = 512 << 10;
+
+/// Writes all bytes, in pieces: what has just been computed is then still in the processor's cache,
+/// and the kernel needs no large stretches of memory for it, which it may have to get first. A
+/// write of several MiB took up to ten times as long (see docs/performance.md).
+///
+/// # Errors
+///
+/// The system's answer.
+pub fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    bytes.chunks(PIECE).try_for_each(|piece| file.write_all(piece))
+}
+
 /// Result of an operation on a file.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -418,7 +432,7 @@ impl Temp {
     ///
     /// When they cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(Error::on("write", &self.path))?;
+        write_all(&mut self.file, bytes).map_err(Error::on("write", &self.path))?;
         self.folder.saw(Change::Append(&self.name, bytes));
         Ok(())
     }

@@ -12,7 +12,7 @@ pub use partial::Partial;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -24,6 +24,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::disk;
 use crate::manifest::Mtime;
 use crate::path::RelPath;
 
@@ -238,7 +239,7 @@ impl Target {
     ) -> io::Result<()> {
         let (dir, name) = self.parent(path)?;
         let mut file = create(dir, name, UNFINISHED)?;
-        let written = file.write_all(bytes).and_then(|()| finish(&file, mode, mtime));
+        let written = disk::write_all(&mut file, bytes).and_then(|()| finish(&file, mode, mtime));
         written.inspect_err(|_| {
             let _ = unlinkat(dir, name, AtFlags::empty());
         })

@@ -25,7 +25,7 @@ use crate::store::Reader;
 use crate::work::restore::{Target, Was};
 
 /// Bytes of a large file in memory at once.
-const WINDOW: usize = 4 << 20;
+const WINDOW: usize = 1 << 20;
 
 /// What to write back, and where.
 #[derive(Debug, Clone)]

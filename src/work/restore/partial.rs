@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -16,6 +16,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{create, finish};
+use crate::disk;
 use crate::manifest::Mtime;
 
 /// The open files of this process as links, by which one without a name can be given one.
@@ -62,7 +63,7 @@ impl Partial {
         if bytes.iter().all(|b| *b == 0) {
             self.file.seek(SeekFrom::Current(bytes.len() as i64)).map(drop)
         } else {
-            self.file.write_all(bytes)
+            disk::write_all(&mut self.file, bytes)
         }
     }
 
