@@ -65,7 +65,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// Runs are gone, and the space that only they needed is not free yet.
-    #[error("Removed {removed} runs, but their space could not be given back")]
+    #[error("Removed {removed} {}, but the space could not be given back", if *removed == 1 { "run" } else { "runs" })]
     Unswept {
         /// How many.
         removed: usize,

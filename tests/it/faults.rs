@@ -114,8 +114,7 @@ fn gc_tells_which_runs_are_gone_when_a_sync_fails() {
     };
     let check = |output: &Output| {
         let left = env.eart(["log"]).done().lines().count();
-        let told =
-            output.stderr.contains("Removed 2 runs, but their space could not be given back");
+        let told = output.stderr.contains("Removed 2 runs, but the space could not be given back");
         assert!(told == (left == 1) && (told || left == 3), "{output}");
         env.eart(["gc", "--keep", "1"]).done();
         assert_eq!(env.eart(["log"]).done().lines().count(), 1);

@@ -139,12 +139,8 @@ impl Repo {
             self.live_of_drafts(&mut live)?;
             let plan = self.plan_space(&live, tight)?;
             monitor.end();
-            let gone = collected.fates.iter().filter(|f| !f.stays);
-            let runs = gone.map(|f| size_of(&self.run_path(f.id))).sum::<u64>();
             collected.plans(&plan, drafts);
-            collected.freed = plan.frees + runs;
-            collected.stored = self.stored()?.saturating_sub(collected.freed);
-            return Ok(collected);
+            return self.foresee(collected, &plan);
         }
         let mut tally = Tally::default();
         let unswept = |removed, e| match removed {
@@ -175,6 +171,15 @@ impl Repo {
             Ok(collected)
         };
         sweep().map_err(|e| unswept(gone, e))
+    }
+
+    /// About how much would be freed.
+    fn foresee(&self, mut collected: Collected, plan: &Plan) -> Result<Collected> {
+        let gone = collected.fates.iter().filter(|f| !f.stays);
+        let runs = gone.map(|f| size_of(&self.run_path(f.id))).sum::<u64>();
+        collected.freed = plan.frees + runs;
+        collected.stored = self.stored()?.saturating_sub(collected.freed);
+        Ok(collected)
     }
 
     /// What the policy says about every run; sizes are not looked at here.
