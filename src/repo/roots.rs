@@ -8,6 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, statat};
 
+use rustix::io::Errno;
+
 use super::{AddOptions, Error, Repo, Result};
 use crate::manifest::Source;
 use crate::path::{RelPath, quote};
@@ -70,7 +72,7 @@ pub(super) fn roots(
                 }
                 roots.push(Root { source: seen.source, at: at?, covered: false });
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err(e) if e.kind() == ErrorKind::NotFound || is_below_a_file(&e) => {
                 missing.push(Missing { path: path.clone(), place, at: at.ok().flatten() });
             }
             Err(e) => tell(format!("could not be looked at ({e}); left out")),
@@ -115,6 +117,11 @@ fn above(at: &RelPath) -> impl Iterator<Item = &[u8]> {
 /// A place in the run as bytes; empty for its top.
 fn place(at: Option<&RelPath>) -> &[u8] {
     at.map_or(b"", RelPath::as_bytes)
+}
+
+/// Whether the system says that what should be a folder of the path is none: nothing is there then.
+fn is_below_a_file(e: &std::io::Error) -> bool {
+    Errno::from_io_error(e) == Some(Errno::NOTDIR)
 }
 
 /// Whether a walk passes this name over, so that it must be named to be taken.

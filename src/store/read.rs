@@ -84,8 +84,9 @@ impl Reader {
     /// [`Error::Missing`] when no pack has it, [`Error::Damaged`] when a pack has other bytes in
     /// its place.
     pub fn chunk(&mut self, id: &ChunkId) -> Result<&[u8]> {
-        let place = match self.find(&self.index(), id) {
-            Err(e) if e.may_be_stale() => self.find_anew(id, e)?,
+        let index = self.index();
+        let place = match self.find(&index, id) {
+            Err(e) if e.may_be_stale() => self.find_anew(id, index, e)?,
             other => other?,
         };
         Ok(self.held(&place))
@@ -93,9 +94,22 @@ impl Reader {
 
     /// Looks a chunk up again after a `failure`: gc may have moved it since the index was read, and
     /// where a segment of the index is damaged, the packs themselves still say what they hold.
-    fn find_anew(&mut self, id: &ChunkId, mut failure: Error) -> Result<Held> {
+    fn find_anew(
+        &mut self,
+        id: &ChunkId,
+        mut index: Arc<Index>,
+        mut failure: Error,
+    ) -> Result<Held> {
         let shared = self.shared.clone();
-        let mut index = self.index();
+        let newer = self.index();
+        if !Arc::ptr_eq(&index, &newer) {
+            // Another thread met the same and has read it again.
+            index = newer;
+            match self.find(&index, id) {
+                Err(e) if e.may_be_stale() => failure = e,
+                other => return other,
+            }
+        }
         // Packs never change: the same packs hold the same chunks. Each round gc removed one more.
         for _ in 0..16 {
             if index.packs() == list_packs(&shared.folder)? {

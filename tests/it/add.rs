@@ -477,15 +477,3 @@ fn a_pipe_is_no_file_of_patterns() {
     assert!(added.stderr.contains(".eartignore is not used: it is no regular file"), "{added}");
     assert!(added.stdout.starts_with("Staged 1 file,"), "{added}");
 }
-
-#[test]
-fn a_pattern_that_nests_too_deep_is_not_used() {
-    let env = TestEnv::new();
-    env.write("out/.eartignore", format!("{}a{}\n*.tmp\n", "{".repeat(50_000), "}".repeat(50_000)));
-    env.write("out/a.tmp", "a");
-    env.write("out/b", "b");
-    let output = env.eart(["add", "out"]);
-    assert_eq!(output.code(), 3, "{output}");
-    assert!(output.stderr.contains("opens more than 50 braces"), "{output}");
-    assert!(output.stdout.starts_with("Staged 2 files"), "{output}");
-}

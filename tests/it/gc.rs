@@ -243,3 +243,24 @@ fn ctrl_c_ends_a_gc_that_waits() {
         assert_eq!(output.status.signal(), Some(2), "{name}: {output:?}");
     }
 }
+
+#[test]
+fn what_is_added_beside_it_costs_no_more_runs_than_it_must() {
+    let env = runs(8, 400_000);
+    // Somebody adds while gc waits: 1.3 MB more than it counted with.
+    let lock = fs::File::open(env.path(".eart/lock")).unwrap();
+    lock.lock_shared().unwrap();
+    let mut gc = env.command();
+    gc.args(["gc", "--keep-within", "1000d", "--max-size", "3MB"]);
+    let gc = gc.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It has decided, and waits to sweep, once its first removal is in the log.
+    while env.eart(["log"]).done().lines().count() == 8 {}
+    env.write("other/big.bin", noise(99, 1_300_000));
+    env.eart(["add", "other", "--draft", "other"]).done();
+    drop(lock);
+    let output = gc.wait_with_output().unwrap();
+    // 0.3 MB are shared, 1.3 MB are staged: three runs of 0.4 MB fit beside them.
+    assert_eq!(env.eart(["log"]).done().lines().count(), 3, "{output:?}");
+    let log = String::from_utf8(env.read(".eart/audit.log")).unwrap();
+    assert!(log.lines().all(|line| line.contains("more than 3000000 bytes")), "{log}");
+}

@@ -50,10 +50,10 @@ pub struct GcOptions {
 /// How much the store may hold.
 #[derive(Debug, Clone, Copy)]
 struct Goal {
-    /// Bytes of packs and runs, as far as can be told before.
-    most: Option<u64>,
-    /// Whether it was tried before: then one more run goes at least.
-    again: bool,
+    /// Bytes of packs and runs.
+    max: u64,
+    /// What it had after it was tried before.
+    stored: Option<u64>,
 }
 
 /// What a gc did, or would do.
@@ -96,19 +96,18 @@ impl Repo {
             true => None,
             false => self.wait_for(LOCK, LockMode::Exclusive, Duration::MAX, monitor)?,
         };
-        let mut goal = Goal { most: options.policy.max_size, again: false };
+        let max = options.policy.max_size;
+        let mut goal = max.map(|max| Goal { max, stored: None });
         let mut collected = self.collect(options, goal, monitor)?;
-        while let (Some(most), true) = (goal.most, collected.is_shrinkable(options)) {
+        while collected.is_shrinkable(options) {
             // What fits was an estimate, and too high.
-            let excess = collected.stored.saturating_sub(options.policy.max_size.unwrap_or(most));
-            goal = Goal { most: Some(most.saturating_sub(excess)), again: true };
+            goal = max.map(|max| Goal { max, stored: Some(collected.stored) });
             let gone = collected.gone();
-            collected.join(self.collect(options, goal, monitor)?);
+            collected.join(self.collect(options, goal, monitor).map_err(|e| unswept(gone, e))?);
             if collected.gone() == gone {
                 break;
             }
         }
-        let max = options.policy.max_size;
         // A dry run knows only about how much its runs would free: the real one goes on.
         let more = options.dry_run && collected.fates.iter().any(Fate::may_go_for_size);
         collected.too_large = !more && max.is_some_and(|max| collected.stored > max);
@@ -116,9 +115,14 @@ impl Repo {
     }
 
     /// Decides about runs, removes those that go, and gives back the space that only they needed.
-    fn collect(&self, options: &GcOptions, goal: Goal, monitor: &dyn Monitor) -> Result<Collected> {
+    fn collect(
+        &self,
+        options: &GcOptions,
+        goal: Option<Goal>,
+        monitor: &dyn Monitor,
+    ) -> Result<Collected> {
         let mut fates = self.decide(options)?;
-        if goal.most.is_some() {
+        if let Some(goal) = goal {
             self.shrink(&mut fates, goal)?;
         }
         let mut drafts = match options.drafts {
@@ -133,7 +137,8 @@ impl Repo {
         for name in self.draft_names()?.iter().filter(|name| !drafts.contains(name)) {
             self.draft(name)?;
         }
-        let tight = goal.most.is_some() && self.stored()? > goal.most.unwrap_or_default();
+        let stored = self.stored()?;
+        let tight = goal.is_some_and(|goal| stored > goal.max);
         let mut collected = Collected { fates, estimate: options.dry_run, ..Collected::default() };
         if options.dry_run {
             self.live_of_drafts(&mut live)?;
@@ -143,10 +148,6 @@ impl Repo {
             return self.foresee(collected, &plan);
         }
         let mut tally = Tally::default();
-        let unswept = |removed, e| match removed {
-            0 => e,
-            removed => Error::Unswept { removed, source: Box::new(e) },
-        };
         collected.spared = self.remove_expired(&mut collected.fates, &mut tally).map_err(|e| {
             let gone = |f: &&Fate| !f.stays && !self.run_path(f.id).exists();
             unswept(collected.fates.iter().filter(gone).count(), e)
@@ -379,6 +380,17 @@ impl Repo {
     pub(super) fn size_of_folder(&self, name: &str) -> Result<u64> {
         let names = self.folder.list(name)?;
         Ok(names.iter().map(|n| size_of(&self.folder.path(format!("{name}/{n}")))).sum())
+    }
+}
+
+/// A failure after so many runs were removed.
+fn unswept(removed: usize, e: Error) -> Error {
+    match e {
+        Error::Unswept { removed: more, source } => {
+            Error::Unswept { removed: removed + more, source }
+        }
+        e if removed == 0 => e,
+        e => Error::Unswept { removed, source: Box::new(e) },
     }
 }
 

@@ -11,7 +11,6 @@ impl Repo {
     /// Marks runs to go, oldest first, until what stays needs no more than the goal, as far as can be
     /// told before. Runs with a tag or pin and the newest of the policy stay in any case.
     pub(super) fn shrink(&self, fates: &mut [Fate], goal: Goal) -> Result<()> {
-        let limit = goal.most.unwrap_or(u64::MAX);
         let index = self.store.index()?;
         // A chunk costs its share of its frame.
         let cost = |id: &ChunkId| {
@@ -29,16 +28,20 @@ impl Repo {
         }
         let (may_go, stay): (Vec<_>, Vec<_>) =
             fates.iter_mut().filter(|f| f.stays).partition(|f| f.may_go_for_size());
+        let mut sums = Vec::with_capacity(stay.len() + may_go.len());
         // Fates come newest first.
-        let mut order: Vec<&mut Fate> = stay.into_iter().chain(may_go).collect();
-        let last = order.len().wrapping_sub(1);
-        for (number, fate) in order.iter_mut().enumerate() {
+        for fate in stay.into_iter().chain(may_go) {
             total += super::size_of(&self.run_path(fate.id));
             self.chunks_of_run(fate.id, |id| total += new(id))?;
-            let goes = total > limit || (goal.again && number == last);
-            if goes && fate.may_go_for_size() {
+            sums.push((fate, total));
+        }
+        // What the store really has beyond what was counted, it will have then, too.
+        let more = goal.stored.map_or(0, |stored| stored.saturating_sub(total));
+        let most = goal.max.saturating_sub(more);
+        for (fate, sum) in sums {
+            if sum > most && fate.may_go_for_size() {
                 fate.stays = false;
-                fate.reasons = vec![Reason::Size { limit }];
+                fate.reasons = vec![Reason::Size { limit: goal.max }];
             }
         }
         Ok(())

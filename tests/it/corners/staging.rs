@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use eart::path::RelPath;
 
+use crate::env::TestEnv;
 use crate::lab::{Lab, Tree, add, add_with, adding};
 
 use super::paths;
@@ -101,4 +102,28 @@ fn one_path_of_a_run_has_one_source() {
     assert!(files.contains_key(&OsString::from_vec(b"shard/2/report/index.html".to_vec())));
     // Once committed, the place is free.
     lab.add(&[outside_text]);
+}
+
+#[test]
+fn a_pattern_that_nests_too_deep_is_not_used() {
+    let env = TestEnv::new();
+    env.write("out/.eartignore", format!("{}a{}\n*.tmp\n", "{".repeat(50_000), "}".repeat(50_000)));
+    env.write("out/a.tmp", "a");
+    env.write("out/b", "b");
+    let output = env.eart(["add", "out"]);
+    assert_eq!(output.code(), 3, "{output}");
+    assert!(output.stderr.contains("opens more than 50 braces"), "{output}");
+    assert!(output.stdout.starts_with("Staged 2 files"), "{output}");
+}
+
+#[test]
+fn what_lay_in_a_folder_that_became_a_file_leaves_the_draft() {
+    let env = TestEnv::new();
+    env.write("q/f", "f");
+    env.write("a", "a");
+    env.eart(["add", "q", "a"]).done();
+    std::fs::remove_dir_all(env.path("q")).unwrap();
+    env.write("q", "now a file");
+    let output = env.eart(["add", "q/f"]).done();
+    assert!(output.contains("removed"), "{output}");
 }
