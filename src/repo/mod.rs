@@ -209,6 +209,15 @@ fn leads_to(path: &Path) -> PathBuf {
     at
 }
 
+/// Where a path lies that somebody named, which need not be there: a link that is named is taken as
+/// a link, those above it are followed.
+fn lies_at(path: &Path) -> PathBuf {
+    match (path.parent(), path.components().next_back()) {
+        (Some(folder), Some(Component::Normal(name))) => leads_to(folder).join(name),
+        _ => leads_to(path),
+    }
+}
+
 const GITIGNORE: &str = ".gitignore";
 /// What may lie in a folder that `init` did not finish, or in a store that lost its `format.json`.
 const OURS: &[&str] = &[

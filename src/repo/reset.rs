@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::select::{Selection, as_listed, has_glob};
-use super::{Error, Repo, Result, leads_to};
+use super::{Error, Repo, Result, leads_to, lies_at};
 use crate::manifest::{Draft, Node};
 use crate::path::{RelPath, quote};
 
@@ -98,12 +98,7 @@ impl Here<'_> {
     /// Where `add` puts what lies at a path: below the working folder at its own place, outside of
     /// it under its own name. None for the working folder itself.
     fn place(&self, path: &Path) -> Option<RelPath> {
-        let path = self.cwd.join(path);
-        // A link that is named is taken as a link.
-        let full = match (path.parent(), path.components().next_back()) {
-            (Some(folder), Some(Component::Normal(name))) => leads_to(folder).join(name),
-            _ => leads_to(&path),
-        };
+        let full = lies_at(&self.cwd.join(path));
         let inside = full.strip_prefix(&self.work).ok().map(Path::as_os_str);
         RelPath::new(inside.or(full.file_name())?.as_bytes()).ok()
     }

@@ -7,10 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, statat};
-
 use rustix::io::Errno;
 
-use super::{AddOptions, Error, Repo, Result};
+use super::{AddOptions, Error, Repo, Result, lies_at};
 use crate::manifest::Source;
 use crate::path::{RelPath, quote};
 use crate::progress::{Monitor, Problem};
@@ -54,7 +53,7 @@ pub(super) fn roots(
         let full = options.cwd.join(path);
         let (place, seen) = match folders.place(path, &full) {
             Ok(place) => (place.clone(), look(place, path)),
-            Err(e) => (full, Err(e)),
+            Err(e) => (lies_at(&full), Err(e)),
         };
         let at = goes_to(&place, &work, options.target.as_ref());
         match seen {

@@ -287,6 +287,25 @@ fn a_checkout_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_file_of_the_users_is_never_taken_for_one_that_was_cut_off() {
+    let env = TestEnv::new();
+    env.write("in/file", "the content");
+    std::os::unix::fs::symlink("file", env.path("in/link")).unwrap();
+    env.eart(["add", "in"]).done();
+    env.eart(["commit"]).done();
+    for (name, mine) in [("file", "mine"), ("file", "the content and more"), ("link", "the")] {
+        fs::create_dir_all(env.path("to/in")).unwrap();
+        env.write(format!("to/in/{name}"), mine);
+        set_mode(env.path(format!("to/in/{name}")), 0o1600);
+        let refused = env.eart(["checkout", "latest", "--to", "to"]);
+        assert_eq!(refused.code(), 1, "{name} {mine}: {refused}");
+        assert!(refused.stderr.contains(&format!("in/{name} differs")), "{refused}");
+        assert_eq!(env.read(format!("to/in/{name}")), mine.as_bytes());
+        fs::remove_dir_all(env.path("to")).unwrap();
+    }
+}
+
+#[test]
 fn a_name_that_is_there_is_no_glob() {
     let env = TestEnv::new();
     for name in ["a[1].txt", "a1.txt", "b[/file", "c*", "cc"] {

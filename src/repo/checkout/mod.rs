@@ -81,8 +81,8 @@ impl Repo {
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             opened => Some(opened.map_err(failed)?),
         };
-        let (store, index) = (self.folder.root(), reader.index());
-        let plan = Plan::new(&manifest, entries, there.as_ref(), &index, options, store, monitor)?;
+        let store = self.folder.root();
+        let plan = Plan::new(&manifest, entries, there.as_ref(), &reader, options, store, monitor)?;
         drop(manifest);
         // Made only now: what is refused leaves nothing behind.
         let mut target = match there {

@@ -1,7 +1,7 @@
 //! What a checkout will do: which files to write, what is there already, what is in the way. Reads
 //! the target and changes nothing in it.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::manifest::{ChunkList, Entry, Manifest, Node};
 use crate::path::RelPath;
 use crate::progress::Monitor;
 use crate::repo::{Error, Result, leads_to};
-use crate::store::Index;
+use crate::store::{Index, Reader};
 use crate::work::restore::{Present, Target};
 
 /// Paths that an error names before it says "and more".
@@ -55,7 +55,7 @@ impl Plan {
         manifest: &Manifest,
         entries: Vec<Entry>,
         target: Option<&Target>,
-        index: &Index,
+        reader: &Reader,
         options: &CheckoutOptions,
         store: &Path,
         monitor: &dyn Monitor,
@@ -88,6 +88,8 @@ impl Plan {
         if monitor.interrupted() {
             return Err(Error::Interrupted);
         }
+        let index = reader.index();
+        let mut contents = target.map(|target| (target.fork(), reader.fork()));
         let mut plan = Self::default();
         let mut in_the_way: Vec<InTheWay> = Vec::new();
         for (entry, verdict) in entries.into_iter().zip(verdicts) {
@@ -105,8 +107,12 @@ impl Plan {
                     continue;
                 }
                 Verdict::Write => false,
-                Verdict::Replace => true,
-                Verdict::Differs(_) if options.force => true,
+                Verdict::Differs(_) | Verdict::CutOff if options.force => true,
+                Verdict::CutOff if is_beginning(&entry, manifest, contents.as_mut())? => true,
+                Verdict::CutOff => {
+                    in_the_way.push(InTheWay { path: entry.path, why: DIFFERS, forcible: true });
+                    continue;
+                }
                 Verdict::Differs(why) => {
                     in_the_way.push(InTheWay { path: entry.path, why, forcible: true });
                     continue;
@@ -116,7 +122,7 @@ impl Plan {
                     continue;
                 }
             };
-            plan.sort_in(entry, replace, manifest, index)?;
+            plan.sort_in(entry, replace, manifest, &index)?;
         }
         if !in_the_way.is_empty() {
             return Err(refusal(&in_the_way, options));
@@ -166,8 +172,8 @@ impl Plan {
 enum Verdict {
     Write,
     Same,
-    /// What a checkout left that was stopped is there.
-    Replace,
+    /// What looks like what a checkout leaves that was killed is there.
+    CutOff,
     /// Something else is there; `force` replaces it.
     Differs(&'static str),
     Blocked(&'static str),
@@ -188,7 +194,7 @@ fn judge(entry: &Entry, target: &mut Target) -> io::Result<Verdict> {
         }
         (Present::Nothing, _) => Verdict::Write,
         (_, Node::Dir) => Verdict::Blocked("is no folder there"),
-        (Present::Unfinished, _) => Verdict::Replace,
+        (Present::Unfinished, Node::File { .. }) => Verdict::CutOff,
         (Present::Symlink, Node::Symlink { target: text }) => {
             let same = target.read_link(&entry.path)? == **text;
             if same { Verdict::Same } else { Verdict::Differs(DIFFERS) }
@@ -208,6 +214,26 @@ fn judge(entry: &Entry, target: &mut Target) -> io::Result<Verdict> {
         }
         _ => Verdict::Differs(DIFFERS),
     })
+}
+
+/// Whether what stands there is the beginning of the run's file, as a killed checkout leaves it. It
+/// does so only with files of one chunk.
+fn is_beginning(
+    entry: &Entry,
+    manifest: &Manifest,
+    contents: Option<&mut (Target, Reader)>,
+) -> Result<bool> {
+    let (Node::File { id, size }, Some((target, reader))) = (&entry.node, contents) else {
+        return Ok(false);
+    };
+    if manifest.chunk_list(*id)?.is_some() {
+        return Ok(false);
+    }
+    let mut there = Vec::new();
+    let read = target.read(&entry.path);
+    let read = read.and_then(|file| file.take(size + 1).read_to_end(&mut there));
+    let begins = |bytes: &[u8]| bytes.starts_with(&there);
+    Ok(read.is_ok() && (there.is_empty() || reader.chunk(&(*id).into()).is_ok_and(begins)))
 }
 
 fn in_git(path: &RelPath) -> bool {

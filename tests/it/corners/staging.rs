@@ -127,3 +127,14 @@ fn what_lay_in_a_folder_that_became_a_file_leaves_the_draft() {
     let output = env.eart(["add", "q/f"]).done();
     assert!(output.contains("removed"), "{output}");
 }
+
+#[test]
+fn what_is_gone_leaves_the_draft_however_it_is_named() {
+    let env = TestEnv::new();
+    env.write("x/gone/f", "f");
+    env.write("sub/a", "a");
+    env.eart(["add", "x", "sub"]).done();
+    std::fs::remove_dir_all(env.path("x/gone")).unwrap();
+    let output = env.eart_in("sub", ["add", "../x/gone/f"]).done();
+    assert!(output.contains("1 removed"), "{output}");
+}
